@@ -1,0 +1,31 @@
+import type { Call, CallContext } from "./call.ts";
+import { IaasError } from "./errors.ts";
+
+/** How often a creation whose outcome nobody knows is looked for and tried again. */
+const triesAtMost = 3;
+
+export interface CreateOnce<T> {
+  /** What the rate limit counts. */
+  readonly action: string;
+  /** What an earlier try has made, if it has. */
+  readonly find: () => Promise<T | undefined>;
+  readonly create: (context: CallContext) => Promise<T>;
+}
+
+/**
+ * Create something that carries its key, at most once: look for it first, and look again, after the time
+ * in which the cloud may still hide it, when a request went unanswered.
+ */
+export async function createOnce<T>(call: Call, { action, find, create }: CreateOnce<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const existing = await find();
+    if (existing !== undefined) return existing;
+    try {
+      return await call.request(action, "create", create);
+    } catch (error) {
+      const unknown = IaasError.is(error) && error.code === "IAAS_OUTCOME_UNKNOWN";
+      if (!unknown || attempt >= triesAtMost) throw error;
+      await call.settle();
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+
+import { type ErrorOrigin } from "../iaas/errors.ts";
+import { check } from "../iaas/validation.ts";
+import { Payload } from "./payload.ts";
+import { isShellPayload, readShell, writeShell } from "./shell.ts";
+
+const at: ErrorOrigin = { provider: "iaaskit", operation: "payload.mime" };
+
+/** Without it the second of two parts of cloud-config replaces the lists of the first. */
+const mergeHeader = "Merge-Type: list(append)+dict(recurse_array)+str()";
+
+interface Part {
+  readonly type: string;
+  readonly name: string;
+  readonly text: string;
+  readonly headers?: readonly string[];
+}
+
+/**
+ * The payload as MIME multipart for cloud-init: its cloud-config, then one script with all else.
+ *
+ * The same payload gives the same bytes. Every part is base64: cloud-init drops a part with 8-bit text. Scripts
+ * run in the order of their file names, so these begin with a number.
+ * @see https://docs.cloud-init.io/en/latest/explanation/format.html
+ */
+export function writeMime(payload: Payload): string {
+  const { environment, files, scripts, cloudConfig } = payload;
+  const configs = cloudConfig.map((text, index): Part => ({
+    type: "text/cloud-config",
+    name: `${String(index).padStart(2, "0")}-cloud-config.yaml`,
+    text: `#cloud-config\n${text}`,
+    headers: cloudConfig.length > 1 ? [mergeHeader] : [],
+  }));
+  const hasScript = Object.keys(environment).length + files.length + scripts.length > 0;
+  const rest = hasScript
+    ? [{ type: "text/x-shellscript", name: "50-payload.sh", text: writeShell(withoutCloudConfig(payload)) }]
+    : [];
+  const parts = [...configs, ...rest].map(render);
+  const boundary = `iaaskit-${createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 24)}`;
+  const head = `Content-Type: multipart/mixed; boundary="${boundary}"\nMIME-Version: 1.0\n\n`;
+  return `${head}${parts.map((part) => `--${boundary}\n${part}`).join("")}--${boundary}--\n`;
+}
+
+/** Reads multipart user data of text parts: what {@link writeMime} wrote, or scripts and cloud-config of others. */
+export function readMime(text: string): Payload {
+  const unix = text.replaceAll("\r\n", "\n");
+  const [head = "", ...rest] = unix.split("\n\n");
+  const boundary = /^content-type:\s*multipart\/[^\n]*boundary="?([^"\n;]+)"?/im.exec(head)?.[1];
+  check(boundary !== undefined, "payload", "is not MIME multipart", at);
+  const body = `\n${rest.join("\n\n")}`;
+  check(body.includes(`\n--${boundary}--`), "payload", "is cut off: the last boundary is missing", at);
+  const [whole = ""] = body.split(`\n--${boundary}--`);
+  return whole
+    .split(`\n--${boundary}\n`)
+    .slice(1)
+    .map(readPart)
+    .reduce((payload, part) => payload.and(part), Payload.empty);
+}
+
+function readPart(part: string): Payload {
+  const split = part.indexOf("\n\n");
+  const head = part.slice(0, split);
+  const body = part.slice(split + 2);
+  const type = header(head, "content-type")?.split(";")[0]?.trim().toLowerCase();
+  const encoding = header(head, "content-transfer-encoding")?.trim().toLowerCase() ?? "7bit";
+  check(encoding === "base64" || encoding === "7bit", "content-transfer-encoding", "must be base64 or 7bit", at);
+  const text = encoding === "base64" ? Buffer.from(body, "base64").toString("utf8") : body;
+  if (type === "text/cloud-config") return Payload.cloudConfig(text);
+  check(type === "text/x-shellscript", "content-type", "must be text/cloud-config or text/x-shellscript", at);
+  if (isShellPayload(text)) return readShell(text);
+  const name = /filename="?([\w.-]+)"?/.exec(header(head, "content-disposition") ?? "")?.[1];
+  return Payload.script(text, name === undefined ? {} : { name });
+}
+
+function header(head: string, name: string): string | undefined {
+  return new RegExp(String.raw`^${name}:([^\n]*)`, "im").exec(head)?.[1];
+}
+
+function render({ type, name, text, headers = [] }: Part): string {
+  const body = Buffer.from(text).toString("base64").replaceAll(/.{76}/g, "$&\n");
+  return [
+    `Content-Type: ${type}; charset="utf-8"`,
+    "Content-Transfer-Encoding: base64",
+    `Content-Disposition: attachment; filename="${name}"`,
+    ...headers,
+    "",
+    body,
+    "",
+  ].join("\n");
+}
+
+function withoutCloudConfig(payload: Payload): Payload {
+  const parts = [
+    Payload.environment(payload.environment),
+    ...payload.files.map(({ path, content, mode, owner }) =>
+      Payload.file(path, content, { mode, ...(owner === null ? {} : { owner }) }),
+    ),
+    ...payload.scripts.map(({ name, text }) => Payload.script(text, { name })),
+  ];
+  return parts.reduce((whole, part) => whole.and(part), Payload.empty);
+}

@@ -1,0 +1,110 @@
+import { isUtf8 } from "node:buffer";
+
+import { type ErrorOrigin } from "../iaas/errors.ts";
+import { check } from "../iaas/validation.ts";
+import { readEnvFile, writeEnvFile } from "./env-file.ts";
+import { Payload } from "./payload.ts";
+
+const at: ErrorOrigin = { provider: "iaaskit", operation: "payload.shell" };
+
+/** Where the guest keeps the pairs, for services that start later. */
+const environmentFile = "payload.env";
+
+/** What every payload script begins with; the lines behind it are nothing but calls of its functions. */
+const preamble = `#!/bin/sh
+# iaaskit payload 1
+umask 077
+iaaskit_dir="\${IAASKIT_DIR:-/etc/iaaskit}"
+iaaskit_status=0
+iaaskit_failed() {
+  echo "iaaskit: $1 failed" >&2
+  iaaskit_status=1
+}
+iaaskit_decode() {
+  if [ "$1" = base64 ]; then printf %s "$2" | base64 -d; else printf %s "$2"; fi
+}
+iaaskit_file() {
+  { mkdir -p "\${1%/*}/" && rm -f "$1" && iaaskit_decode "$4" "$5" >"$1" && chmod "$2" "$1" &&
+    { [ -z "$3" ] || chown "$3" "$1"; }; } || iaaskit_failed "file $1"
+}
+iaaskit_environment() {
+  iaaskit_file "$iaaskit_dir/${environmentFile}" 0600 '' text "$1"
+  set -a
+  . "$iaaskit_dir/${environmentFile}"
+  set +a
+}
+iaaskit_script() {
+  iaaskit_work=$(mktemp -d) && iaaskit_file "$iaaskit_work/$1" 0700 '' text "$2" &&
+    "$iaaskit_work/$1" || iaaskit_failed "script $1"
+  rm -rf "$iaaskit_work"
+}
+`;
+const ending = 'exit "$iaaskit_status"\n';
+
+/**
+ * The payload as one POSIX shell script: it puts the pairs into `/etc/iaaskit/payload.env` and exports them,
+ * writes the files, runs the scripts in order, and fails when one of them has failed. Needs `base64` and
+ * `mktemp`; `IAASKIT_DIR` puts `payload.env` elsewhere.
+ *
+ * @throws InvalidInputError for cloud-config: only cloud-init reads that.
+ */
+export function writeShell(payload: Payload): string {
+  const { files, scripts, cloudConfig } = payload;
+  check(cloudConfig.length === 0, "cloudConfig", "cannot be written as a shell script: cloud-init reads it", at);
+  const environment = writeEnvFile(payload);
+  const calls = [
+    ...(environment === "" ? [] : [["iaaskit_environment", environment]]),
+    ...files.map(({ path, mode, owner, content }) => {
+      const text = isUtf8(content) && !content.includes(0);
+      const words = text ? ["text", decode(content)] : ["base64", Buffer.from(content).toString("base64")];
+      return ["iaaskit_file", path, mode.toString(8).padStart(4, "0"), owner ?? "", ...words];
+    }),
+    ...scripts.map(({ name, text }) => ["iaaskit_script", name, text]),
+  ];
+  const lines = calls.map(([name = "", ...words]) => `${[name, ...words.map(quote)].join(" ")}\n`);
+  return `${preamble}${lines.join("")}${ending}`;
+}
+
+/** True for what {@link writeShell} wrote. */
+export function isShellPayload(text: string): boolean {
+  return text.startsWith(preamble);
+}
+
+/** Reads what {@link writeShell} wrote, and nothing else: it does not run it. */
+export function readShell(text: string): Payload {
+  check(isShellPayload(text) && text.endsWith(ending), "payload", "is not a payload script of this version", at);
+  const body = text.slice(preamble.length, -ending.length);
+  const call = /iaaskit_(environment|file|script)((?: '(?:[^']|'\\'')*')+)\n/y;
+  let payload = Payload.empty;
+  let end = 0;
+  for (let match = call.exec(body); match !== null; match = call.exec(body)) {
+    const [, kind = "", quoted = ""] = match;
+    payload = payload.and(partOf(kind, unquote(quoted)));
+    end = call.lastIndex;
+  }
+  check(end === body.length, "payload", "is not a payload script of this version", at);
+  return payload;
+}
+
+/** One word of a POSIX shell. */
+function quote(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function unquote(words: string): string[] {
+  return [...words.matchAll(/ '((?:[^']|'\\'')*)'/g)].map(([, word = ""]) => word.replaceAll(String.raw`'\''`, "'"));
+}
+
+function partOf(kind: string, words: readonly string[]): Payload {
+  if (kind === "environment") return readEnvFile(words[0] ?? "");
+  if (kind === "script") return Payload.script(words[1] ?? "", { name: words[0] ?? "" });
+  const [path = "", mode = "", owner = "", encoding, content = ""] = words;
+  return Payload.file(path, encoding === "base64" ? Buffer.from(content, "base64") : content, {
+    mode: Number.parseInt(mode, 8),
+    ...(owner === "" ? {} : { owner }),
+  });
+}
+
+function decode(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("utf8");
+}

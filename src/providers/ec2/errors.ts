@@ -1,0 +1,212 @@
+import {
+  type AnyIaasError,
+  AuthenticationError,
+  ConflictError,
+  type ConflictReason,
+  type ErrorOrigin,
+  type IaasErrorDetails,
+  InsufficientCapacityError,
+  InvalidInputError,
+  NotFoundError,
+  PermissionDeniedError,
+  ProviderFailureError,
+  QuotaExceededError,
+  ThrottledError,
+  UnavailableError,
+} from "../../iaas/errors.ts";
+import { networkError } from "../../transport/network-errors.ts";
+
+type Make = (message: string, details: IaasErrorDetails) => AnyIaasError;
+
+const authentication: Make = (message, details) => new AuthenticationError(message, details);
+const permission: Make = (message, details) => new PermissionDeniedError(message, details);
+const quota: Make = (message, details) => new QuotaExceededError(message, details);
+const capacity: Make = (message, details) => new InsufficientCapacityError(message, details);
+const throttled: Make = (message, details) => new ThrottledError(message, details);
+const unavailable: Make = (message, details) => new UnavailableError(message, details);
+const notFound: Make = (message, details) => new NotFoundError(message, details);
+const conflict =
+  (reason: ConflictReason): Make =>
+  (message, details) =>
+    new ConflictError(reason, message, details);
+const invalid =
+  (field: string): Make =>
+  (message, details) =>
+    new InvalidInputError(field, `is refused: ${message}`, details);
+
+/**
+ * EC2's codes, also those in an instance's state reason.
+ *
+ * @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+ */
+const table = new Map<string, Make>([
+  ["AuthFailure", authentication],
+  ["InvalidClientTokenId", authentication],
+  ["SignatureDoesNotMatch", authentication],
+  ["RequestExpired", authentication],
+  ["MissingAuthenticationToken", authentication],
+  ["IncompleteSignature", authentication],
+  ["CredentialsProviderError", authentication],
+  ["ExpiredToken", authentication],
+  ["ExpiredTokenException", authentication],
+
+  ["UnauthorizedOperation", permission],
+  ["OptInRequired", permission],
+  ["Blocked", permission],
+  ["OperationNotPermitted", permission],
+  ["AuthorizationError", permission],
+  ["ServiceLinkedRoleCreationNotPermitted", permission],
+  ["AuthFailure.ServiceLinkedRoleCreationNotPermitted", permission],
+
+  ["VcpuLimitExceeded", quota],
+  ["InstanceLimitExceeded", quota],
+  ["MaxSpotInstanceCountExceeded", quota],
+  ["MaxFleetCountExceeded", quota],
+  ["MaxTemplateLimitExceeded", quota],
+  ["AddressLimitExceeded", quota],
+  ["VolumeLimitExceeded", quota],
+  ["MaxIOPSLimitExceeded", quota],
+  ["SnapshotLimitExceeded", quota],
+  ["PendingSnapshotLimitExceeded", quota],
+  ["SecurityGroupLimitExceeded", quota],
+  ["SecurityGroupsPerInstanceLimitExceeded", quota],
+  ["SecurityGroupsPerInterfaceLimitExceeded", quota],
+  ["RulesPerSecurityGroupLimitExceeded", quota],
+  ["KeyPairLimitExceeded", quota],
+  ["TagLimitExceeded", invalid("tags")],
+
+  ["InsufficientInstanceCapacity", capacity],
+  ["InsufficientHostCapacity", capacity],
+  ["InsufficientReservedInstanceCapacity", capacity],
+  ["InsufficientCapacity", capacity],
+  ["InsufficientAddressCapacity", capacity],
+  ["InsufficientFreeAddressesInSubnet", capacity],
+  ["InsufficientVolumeCapacity", capacity],
+  ["ReservationCapacityExceeded", capacity],
+  ["UnfulfillableCapacity", capacity],
+  ["SpotMaxPriceTooLow", capacity],
+  ["SpotInstanceTermination", capacity],
+  ["SpotInstanceShutdown", capacity],
+  ["Unsupported", capacity],
+
+  ["RequestLimitExceeded", throttled],
+  ["Throttling", throttled],
+  ["ThrottlingException", throttled],
+  ["EC2ThrottledException", throttled],
+  ["RequestThrottled", throttled],
+  ["TooManyRequestsException", throttled],
+
+  ["InternalError", unavailable],
+  ["InternalFailure", unavailable],
+  ["Unavailable", unavailable],
+  ["ServiceUnavailable", unavailable],
+
+  ["IdempotentParameterMismatch", conflict("spec-mismatch")],
+  ["IdempotentInstanceTerminated", conflict("token-spent")],
+  ["DependencyViolation", conflict("in-use")],
+  ["VolumeInUse", conflict("in-use")],
+  ["Resource.AlreadyAssociated", conflict("in-use")],
+  ["Resource.AlreadyAssigned", conflict("in-use")],
+  ["InvalidIPAddress.InUse", conflict("in-use")],
+  ["InvalidPermission.Duplicate", conflict("name-taken")],
+  ["IncorrectState", conflict("wrong-state")],
+  ["IncorrectInstanceState", conflict("wrong-state")],
+  ["InvalidInstanceID", conflict("wrong-state")], // "The pending instance … is not in a valid state"
+  ["InvalidInstanceState", conflict("wrong-state")],
+
+  ["MissingParameter", invalid("request")],
+  ["InvalidParameter", invalid("request")],
+  ["InvalidParameterCombination", invalid("request")],
+  ["UnknownParameter", invalid("request")],
+  ["InvalidAMIID.Unavailable", invalid("image")],
+  ["InvalidUserData.Malformed", invalid("payload")],
+]);
+
+/** What a launch names, by the code for a thing of that kind that is not there. */
+const launchFields = new Map<string, string>([
+  ["InvalidAMIID.NotFound", "image"],
+  ["InvalidAMIID.Malformed", "image"],
+  ["InvalidInstanceType.NotFound", "size"],
+  ["InvalidKeyPair.NotFound", "keyPair"],
+  ["InvalidGroup.NotFound", "securityGroups"],
+  ["InvalidGroupId.Malformed", "securityGroups"],
+  ["InvalidSubnetID.NotFound", "networks"],
+  ["InvalidSubnet", "networks"],
+  ["InvalidNetworkInterfaceID.NotFound", "networks"],
+  ["InvalidHostID.NotFound", "partition.host"],
+  ["InvalidHostID.Malformed", "partition.host"],
+  ["InvalidIamInstanceProfileName.NotFound", "providerOptions.ec2.iamInstanceProfile"],
+]);
+
+/** Turn what AWS' SDK threw, or an instance's state reason, into an error of this library. */
+export function toEc2Error(cause: unknown, at: ErrorOrigin): AnyIaasError {
+  const code = codeOf(cause);
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const details = { ...at, vendorCode: code, requestId: requestIdOf(cause), retryAfterMs: retryAfterOf(cause), cause };
+  const field = at.operation === "launch" ? launchFields.get(code) : undefined;
+  const make = field === undefined ? makerOf(code, message) : invalid(field);
+  if (make !== undefined) return make(message, details);
+  const network = networkError(cause, details);
+  if (network !== null) return network;
+  const status = statusOf(cause);
+  if (status === 429) return new ThrottledError(message, details);
+  // An answer that is no answer of EC2's: a gateway's page, or one that was cut off.
+  if (status !== undefined && (status >= 500 || status < 300)) {
+    return new UnavailableError(`the endpoint answered ${status}, and not as EC2 does`, details);
+  }
+  return new ProviderFailureError(`${code}: ${message}`, details);
+}
+
+function makerOf(code: string, message: string): Make | undefined {
+  const exact = table.get(code);
+  if (exact !== undefined) return exact;
+  if (code === "InvalidParameterValue") return byMessage(message);
+  if (code.endsWith(".NotFound") || code.endsWith(".Unknown")) return notFound;
+  if (code.endsWith(".Malformed") || code.endsWith(".Format")) return invalid("id");
+  if (code.endsWith(".Duplicate")) return conflict("name-taken");
+  if (code.endsWith(".InUse")) return conflict("in-use");
+  return undefined;
+}
+
+/** One code for all kinds of values: the text tells which, and some are only too early. */
+function byMessage(message: string): Make {
+  if (/already in use|attachment point/i.test(message)) return conflict("wrong-state");
+  if (/instance ?type/i.test(message)) return invalid("size");
+  if (/availability ?zone/i.test(message)) return invalid("partition.zone");
+  if (/user data/i.test(message)) return invalid("payload");
+  if (/iam ?instance ?profile/i.test(message)) return invalid("providerOptions.ec2.iamInstanceProfile");
+  return invalid("request");
+}
+
+/** The SDK puts the code into the name of its error; a state reason has `Server.` or `Client.` before it. */
+function codeOf(cause: unknown): string {
+  const name = cause instanceof Error ? cause.name : "";
+  return name.replace(/^(Server|Client)\./, "");
+}
+
+function metadataOf(cause: unknown): { readonly httpStatusCode?: unknown; readonly requestId?: unknown } {
+  const metadata = (cause as { readonly $metadata?: unknown } | null)?.$metadata;
+  return typeof metadata === "object" && metadata !== null ? metadata : {};
+}
+
+function statusOf(cause: unknown): number | undefined {
+  const { httpStatusCode } = metadataOf(cause);
+  if (typeof httpStatusCode === "number") return httpStatusCode;
+  const status = (cause as { readonly $response?: { readonly statusCode?: unknown } } | null)?.$response?.statusCode;
+  return typeof status === "number" ? status : undefined;
+}
+
+function requestIdOf(cause: unknown): string | undefined {
+  const { requestId } = metadataOf(cause);
+  return typeof requestId === "string" ? requestId : undefined;
+}
+
+function retryAfterOf(cause: unknown): number | undefined {
+  const headers = (cause as { readonly $response?: { readonly headers?: Record<string, string> } } | null)?.$response
+    ?.headers;
+  const text = headers?.["retry-after"];
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  const ms = Number.isNaN(seconds) ? Date.parse(text) - Date.now() : seconds * 1_000;
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}

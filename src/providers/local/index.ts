@@ -1,0 +1,2 @@
+export { localCapabilities } from "./capabilities.ts";
+export { LocalIaas, type LocalOptions } from "./iaas.ts";
