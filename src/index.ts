@@ -1,7 +1,13 @@
 export { defineCartridge } from "./cartridge/define.ts";
 export type { CartridgeWarning } from "./cartridge/document.ts";
 export { lintCartridge, type LintFinding, type LintOptions } from "./cartridge/lint.ts";
-export type { Cartridge, CartridgeIaasProvider, CartridgeLayer } from "./cartridge/model.ts";
+export type {
+  Cartridge,
+  CartridgeIaasProvider,
+  CartridgeLayer,
+  CartridgePort,
+  CartridgeVolume,
+} from "./cartridge/model.ts";
 export {
   type CartridgeFormat,
   type CartridgeReading,
@@ -9,7 +15,7 @@ export {
   type ReadCartridgesOptions,
 } from "./cartridge/read.ts";
 export { resolveCartridge, type ResolvedCartridge, type ResolveOptions } from "./cartridge/resolve.ts";
-export type { ControllerConfig } from "./controller/config.ts";
+export type { ControllerConfig, ControllerIaas, ControllerPartition } from "./controller/config.ts";
 export {
   CloudController,
   type ControllerLaunchOptions,
@@ -23,12 +29,14 @@ export {
   type Capabilities,
   type CapabilityFindings,
   type CapabilityPath,
+  type CapabilityValue,
   type Declared,
   defineCapabilities,
   type FacetName,
   type Facets,
   type FacetTypes,
   type Limit,
+  type OptionalCapabilities,
   type PayloadLimits,
   type With,
 } from "./iaas/capabilities.ts";

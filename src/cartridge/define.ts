@@ -1,7 +1,8 @@
 import type { z } from "zod";
 
 import { type ErrorOrigin, InvalidInputError, type InputPosition } from "../iaas/errors.ts";
-import { type Cartridge, cartridgeSchema } from "./model.ts";
+import type { Cartridge } from "./model.ts";
+import { cartridgeSchema } from "./schema.ts";
 
 const origin: ErrorOrigin = { provider: "iaaskit", operation: "cartridge" };
 
@@ -23,7 +24,8 @@ export function checked<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
+  const [first] = parsed.error.issues;
+  const issue = first === undefined ? undefined : innermost(first);
   if (issue === undefined) throw new InvalidInputError("value", "is not valid", at);
   const [unknown] = issue.code === "unrecognized_keys" ? issue.keys : [];
   const path = unknown === undefined ? issue.path : [...issue.path, unknown];
@@ -31,10 +33,24 @@ export function checked<Schema extends z.ZodType>(
   throw new InvalidInputError(pathText(path), rule, { ...at, ...positionOf(path) });
 }
 
+/** Where a value may have several forms: the one that it has and in which something is wrong, if there is only one. */
+function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== "invalid_union") return issue;
+  const [meant, ...others] = issue.errors.filter((ofForm) => ofForm.some(isInside));
+  const inner = meant?.[0];
+  if (inner === undefined || others.length > 0) return issue;
+  return innermost({ ...inner, path: [...issue.path, ...inner.path] });
+}
+
+function isInside({ code, path }: z.core.$ZodIssue): boolean {
+  return path.length > 0 || code === "unrecognized_keys";
+}
+
 function ruleOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_type" && issue.input === undefined) return "is missing";
+  if (issue.code === "invalid_type" && issue.message.endsWith("received undefined")) return "is missing";
   return issue.message
-    .replace(/^Invalid input: expected /, "must be ")
+    .replace(/^Invalid (?:input|option): expected /, "must be ")
+    .replace(/^Too (?:small|big): expected \w+ to /, "must ")
     .replace(/^Invalid input$/, "has none of the allowed forms");
 }
 

@@ -1,3 +1,4 @@
+import type { Capabilities } from "../iaas/capabilities.ts";
 import { type ErrorOrigin, IaasError } from "../iaas/errors.ts";
 import type { Iaas } from "../iaas/iaas.ts";
 import { checkLaunch, type LaunchOptions } from "../iaas/launch-options.ts";
@@ -29,15 +30,20 @@ export function lintCartridge(cartridge: Cartridge, iaas: Iaas, options: LintOpt
   } catch (problem) {
     return [error(messageOf(problem))];
   }
-  const { image, size, key, ...rest } = launch;
-  // One field at a time, so that the first that cannot be does not hide the others.
-  const attempts: LaunchOptions[] = [
-    { image, size, key },
-    ...Object.entries(rest).map(([field, value]) => ({ image, size, key, [field]: value })),
-  ];
-  const problems = attempts.flatMap((attempt) => problemOf(attempt, iaas, at) ?? []);
+  const { image, size, key, payloadFormat, allowInlineSecrets, ...fields } = launch;
+  const problems = [
+    problemOf({ image, size, key }, iaas.capabilities, at),
+    // One field at a time, and no size: so the first that cannot be does not hide the others.
+    ...Object.entries(fields).map(([field, value]) =>
+      problemOf(
+        { image, key, payloadFormat, allowInlineSecrets, [field]: value },
+        { ...iaas.capabilities, sizeRequired: false },
+        at,
+      ),
+    ),
+  ].filter((problem) => problem !== null);
   const findings = [...new Set(problems)].map(error);
-  if (launch.ports !== undefined && !iaas.can("securityGroups")) {
+  if ((launch.ports ?? []).length > 0 && !iaas.can("securityGroups")) {
     findings.push(warning("no security groups: its ports are open to whoever reaches the instance"));
   }
   if (iaas.capabilities.payload.channel === "direct" && (launch.payload?.cloudConfig.length ?? 0) > 0) {
@@ -46,9 +52,9 @@ export function lintCartridge(cartridge: Cartridge, iaas: Iaas, options: LintOpt
   return findings;
 }
 
-function problemOf(launch: LaunchOptions, iaas: Iaas, at: ErrorOrigin): string | null {
+function problemOf(launch: LaunchOptions, capabilities: Capabilities, at: ErrorOrigin): string | null {
   try {
-    checkLaunch(launch, iaas.capabilities, at);
+    checkLaunch(launch, capabilities, at);
     return null;
   } catch (problem) {
     return messageOf(problem);

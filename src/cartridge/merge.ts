@@ -1,4 +1,4 @@
-import { Payload } from "../payload/payload.ts";
+import type { Payload } from "../payload/payload.ts";
 import type { CartridgeLayer } from "./model.ts";
 
 /**
@@ -8,14 +8,19 @@ import type { CartridgeLayer } from "./model.ts";
  * options are merged name by name; a list replaces a list; payloads are combined, a raw one replaces what was before.
  */
 export function mergeLayers(layers: readonly (CartridgeLayer | undefined)[]): CartridgeLayer {
-  return layers.reduce<CartridgeLayer>((merged, layer) => (layer === undefined ? merged : over(merged, layer)), {});
+  const given = layers.filter((layer) => layer !== undefined);
+  const payload = combined(given.flatMap((layer) => layer.payload ?? []));
+  return { ...given.reduce<CartridgeLayer>(over, {}), ...(payload === null ? {} : { payload }) };
 }
 
 function over(below: CartridgeLayer, above: CartridgeLayer): CartridgeLayer {
   const merged = { ...below, ...present(above) };
   const providers = new Set([...Object.keys(below.providerOptions ?? {}), ...Object.keys(above.providerOptions ?? {})]);
   const providerOptions = Object.fromEntries(
-    [...providers].map((name) => [name, { ...below.providerOptions?.[name], ...above.providerOptions?.[name] }]),
+    [...providers].map((name) => [
+      name,
+      { ...below.providerOptions?.[name], ...present(above.providerOptions?.[name] ?? {}) },
+    ]),
   );
   return {
     ...merged,
@@ -25,7 +30,6 @@ function over(below: CartridgeLayer, above: CartridgeLayer): CartridgeLayer {
     ...both("tenantImages", below, above),
     ...both("partition", below, above),
     ...(providers.size === 0 ? {} : { providerOptions }),
-    ...(above.payload === undefined ? {} : { payload: combined(below.payload ?? Payload.empty, above.payload) }),
   };
 }
 
@@ -38,8 +42,11 @@ function both<Name extends "tags" | "environment" | "properties" | "tenantImages
   return (isThere ? { [name]: { ...below[name], ...present(above[name] ?? {}) } } : {}) as Pick<CartridgeLayer, Name>;
 }
 
-function combined(below: Payload, above: Payload): Payload {
-  return above.raw === null ? below.and(above) : above;
+/** The last raw one and what is above it; `null` where there is none at all. */
+function combined(payloads: readonly Payload[]): Payload | null {
+  const last = payloads.findLastIndex(({ raw }) => raw !== null);
+  const [first, ...others] = payloads.slice(Math.max(0, last));
+  return first === undefined ? null : others.reduce((below, above) => below.and(above), first);
 }
 
 /** A field that is `undefined` is one that is left out: it replaces nothing. */

@@ -1,9 +1,9 @@
 import { readFile, realpath } from "node:fs/promises";
-import { join, relative, resolve, sep } from "node:path";
+import { relative, resolve, sep } from "node:path";
 
 import { z } from "zod";
 
-import { type ErrorOrigin, InvalidInputError } from "../iaas/errors.ts";
+import { type ErrorOrigin, InvalidInputError, type InputPosition } from "../iaas/errors.ts";
 import { readLaunchParams } from "../payload/launch-params.ts";
 import { Payload } from "../payload/payload.ts";
 import { readStratos } from "../payload/stratos.ts";
@@ -34,6 +34,14 @@ export const payloadPartsSchema = z.array(
 );
 export type PayloadPart = z.output<typeof payloadPartsSchema>[number];
 
+/** Where a cartridge's file has a part, for errors. */
+export interface PartPlace {
+  readonly field: string;
+  readonly position: InputPosition;
+}
+
+type Refuse = (rule: string) => never;
+
 /** Reads the files that a cartridge names; they may not be outside of its folder. */
 export class PayloadFolder {
   readonly #folder: string;
@@ -44,45 +52,60 @@ export class PayloadFolder {
     this.#at = at;
   }
 
-  /** @throws InvalidInputError naming `field` for a file that is not there, or outside. */
-  async read(parts: readonly PayloadPart[], field: string): Promise<Payload> {
+  /** @throws InvalidInputError naming the part whose file is not there, is outside, or has not the content it should. */
+  async read(parts: readonly PayloadPart[], placeOf: (index: number) => PartPlace): Promise<Payload> {
     let payload = Payload.empty;
-    for (const [index, part] of parts.entries()) payload = payload.and(await this.#part(part, `${field}[${index}]`));
+    for (const [index, part] of parts.entries()) {
+      const { field, position } = placeOf(index);
+      const refuse: Refuse = (rule) => {
+        throw new InvalidInputError(field, rule, { ...this.#at, ...position });
+      };
+      try {
+        payload = payload.and(await this.#part(part, refuse));
+      } catch (error) {
+        refuseContent(error, refuse);
+      }
+    }
     return payload;
   }
 
-  async #part(part: PayloadPart, field: string): Promise<Payload> {
+  async #part(part: PayloadPart, refuse: Refuse): Promise<Payload> {
     if ("environment" in part) return Payload.environment(part.environment);
     if ("script" in part) {
       const { script, name } = part;
-      return Payload.script((await this.#file(script, field)).toString("utf8"), name === undefined ? {} : { name });
+      return Payload.script((await this.#file(script, refuse)).toString("utf8"), name === undefined ? {} : { name });
     }
     if ("file" in part) {
       const { file, to, mode, owner, secret } = part;
-      return Payload.file(to, await this.#file(file, field), {
+      return Payload.file(to, await this.#file(file, refuse), {
         ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }),
         ...(owner === undefined ? {} : { owner }),
         ...(secret === undefined ? {} : { secret }),
       });
     }
-    if ("cloudConfig" in part) return Payload.cloudConfig((await this.#file(part.cloudConfig, field)).toString("utf8"));
-    if ("raw" in part) return Payload.raw(await this.#file(part.raw, field));
-    if ("launchParams" in part) return readLaunchParams(await this.#file(part.launchParams, field));
-    return readStratos((await this.#file(part.stratos, field)).toString("utf8"));
+    if ("cloudConfig" in part) {
+      return Payload.cloudConfig((await this.#file(part.cloudConfig, refuse)).toString("utf8"));
+    }
+    if ("raw" in part) return Payload.raw(await this.#file(part.raw, refuse));
+    if ("launchParams" in part) return readLaunchParams(await this.#file(part.launchParams, refuse));
+    return readStratos((await this.#file(part.stratos, refuse)).toString("utf8"));
   }
 
-  async #file(name: string, field: string): Promise<Buffer> {
-    const refuse = (rule: string): never => {
-      throw new InvalidInputError(field, `${rule}: ${name}`, this.#at);
-    };
+  async #file(name: string, refuse: Refuse): Promise<Buffer> {
     if (isOutside(this.#folder, resolve(this.#folder, name)))
-      return refuse("must not be outside of the cartridge's folder");
-    const [folder, file] = await Promise.all([realpath(this.#folder), realpath(join(this.#folder, name))]).catch(() =>
-      refuse("cannot be read"),
+      return refuse(`must not be outside of the cartridge's folder: ${name}`);
+    const [folder, file] = await Promise.all([realpath(this.#folder), realpath(resolve(this.#folder, name))]).catch(
+      () => refuse(`cannot be read: ${name}`),
     );
-    if (isOutside(folder, file)) return refuse("must not lead outside of the cartridge's folder");
-    return await readFile(file).catch(() => refuse("cannot be read"));
+    if (isOutside(folder, file)) return refuse(`must not lead outside of the cartridge's folder: ${name}`);
+    return await readFile(file).catch(() => refuse(`cannot be read: ${name}`));
   }
+}
+
+/** What is wrong with a file's content is told of the part that names the file. */
+function refuseContent(error: unknown, refuse: Refuse): never {
+  if (!(error instanceof InvalidInputError) || error.operation === "readCartridges") throw error;
+  return refuse(`${error.field} ${error.rule}`);
 }
 
 function isOutside(folder: string, file: string): boolean {

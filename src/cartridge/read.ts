@@ -6,10 +6,11 @@ import { z } from "zod";
 
 import { type ErrorOrigin, InvalidInputError } from "../iaas/errors.ts";
 import type { Payload } from "../payload/payload.ts";
-import { checked } from "./define.ts";
+import { checked, pathText } from "./define.ts";
 import type { CartridgeWarning, Document } from "./document.ts";
-import { type Cartridge, cartridgeSchema, type CartridgeLayer } from "./model.ts";
-import { PayloadFolder, type PayloadPart, payloadPartsSchema } from "./payload-files.ts";
+import type { Cartridge, CartridgeLayer } from "./model.ts";
+import { cartridgeSchema } from "./schema.ts";
+import { type PartPlace, PayloadFolder, type PayloadPart, payloadPartsSchema } from "./payload-files.ts";
 import { fromStratos } from "./stratos.ts";
 
 export type CartridgeFormat = "xml" | "json" | "yaml";
@@ -23,7 +24,7 @@ export interface ReadCartridgesOptions {
 
 export interface CartridgeReading {
   readonly cartridges: readonly Cartridge[];
-  /** Properties that are not known, and such as come twice. */
+  /** What is passed over: properties that are not known, empty or come twice, and what has no meaning here. */
   readonly warnings: readonly CartridgeWarning[];
 }
 
@@ -56,9 +57,10 @@ export async function readCartridges(
   });
   const document = await documentOf(text, format, at);
   const folder = new PayloadFolder(dirname(path), at);
-  const reading = isStratos(document.value)
-    ? await readStratosForm(document, folder, at)
-    : { cartridges: await readOwnForm(document, folder, at), warnings: [] };
+  const reading =
+    format === "xml" || isStratos(document.value)
+      ? await readStratosForm(document, folder, at)
+      : { cartridges: await readOwnForm(document, folder, at), warnings: [] };
   const [first] = reading.warnings;
   if (options.strict === true && first !== undefined) {
     throw new InvalidInputError(first.field, first.message, { ...at, line: first.line });
@@ -95,9 +97,10 @@ async function readStratosForm(document: Document, folder: PayloadFolder, at: Er
   const cartridges: Cartridge[] = [];
   for (const { cartridge, payloadFiles } of readings) {
     const payloads = new Map<number | null, Payload>();
-    for (const [index, name] of payloadFiles) {
+    for (const [index, { name, path }] of payloadFiles) {
       const part: PayloadPart = name.toLowerCase().endsWith(".zip") ? { launchParams: name } : { stratos: name };
-      payloads.set(index, await folder.read([part], "property payload"));
+      const place = { field: pathText(path), position: document.positionOf(path) };
+      payloads.set(index, await folder.read([part], () => place));
     }
     const withPayload = <T extends CartridgeLayer>(layer: T, index: number | null): T => {
       const payload = payloads.get(index);
@@ -120,17 +123,23 @@ async function readOwnForm(document: Document, folder: PayloadFolder, at: ErrorO
   const found = checked(fileSchema, document.value, at, document.positionOf);
   const withPayload = async <T extends { readonly payload?: readonly PayloadPart[] | undefined }>(
     { payload, ...layer }: T,
-    field: string,
-  ): Promise<Omit<T, "payload"> & { readonly payload?: Payload }> =>
-    payload === undefined ? layer : { ...layer, payload: await folder.read(payload, `${field}.payload`) };
+    path: readonly PropertyKey[],
+  ): Promise<Omit<T, "payload"> & { readonly payload?: Payload }> => {
+    if (payload === undefined) return layer;
+    const placeOf = (index: number): PartPlace => {
+      const inner = [...path, "payload", index];
+      return { field: pathText(inner), position: document.positionOf(inner) };
+    };
+    return { ...layer, payload: await folder.read(payload, placeOf) };
+  };
   const cartridges: Cartridge[] = [];
   for (const [index, cartridge] of found.cartridges.entries()) {
-    const field = `cartridges[${index}]`;
+    const path = ["cartridges", index];
     const iaasProviders = [];
     for (const [inner, provider] of cartridge.iaasProviders.entries()) {
-      iaasProviders.push(await withPayload(provider, `${field}.iaasProviders[${inner}]`));
+      iaasProviders.push(await withPayload(provider, [...path, "iaasProviders", inner]));
     }
-    cartridges.push({ ...(await withPayload(cartridge, field)), iaasProviders });
+    cartridges.push({ ...(await withPayload(cartridge, path)), iaasProviders });
   }
   return cartridges;
 }

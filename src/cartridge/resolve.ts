@@ -2,7 +2,8 @@ import { type ErrorOrigin, InvalidInputError } from "../iaas/errors.ts";
 import type { LaunchOptions, LaunchVolume } from "../iaas/launch-options.ts";
 import { Payload } from "../payload/payload.ts";
 import { mergeLayers } from "./merge.ts";
-import { type Cartridge, type CartridgeIaasProvider, type CartridgeLayer, layerFieldNames } from "./model.ts";
+import type { Cartridge, CartridgeIaasProvider, CartridgeLayer } from "./model.ts";
+import { layerFieldNames } from "./schema.ts";
 
 export interface ResolveOptions {
   /** The type of the Iaas, as the cartridge names it. */
@@ -48,8 +49,8 @@ export function resolveCartridge(cartridge: Cartridge, options: ResolveOptions):
     ports,
     ...others
   } = merged;
-  const own = tenant === undefined ? undefined : tenantImages?.[tenant];
-  const chosen = own ?? image;
+  const isOwn = tenant !== undefined && tenantImages !== undefined && Object.hasOwn(tenantImages, tenant);
+  const chosen = isOwn ? tenantImages[tenant] : image;
   if (chosen === undefined) {
     const whom = tenant === undefined ? "" : ` for the tenant ${tenant}`;
     throw new InvalidInputError("image", `is missing: the cartridge ${cartridge.type} has none on ${on}${whom}`, at);

@@ -16,12 +16,12 @@ const meanings = new Map<string, Meaning>([
   ["subnetId", (id) => ({ networks: [{ id }] })],
   ["networkIds", (value) => ({ networks: listOf(value).map((id) => ({ id })) })],
   ["floatingIp", (floatingIp) => ({ floatingIp })],
-  ["autoAssignIp", (value) => (value === "true" ? { until: "running" } : {})],
-  ["blockUntilRunning", (value) => (value === "true" ? { until: "running" } : {})],
+  ["autoAssignIp", (value) => (isTrue(value) ? { until: "running" } : {})],
+  ["blockUntilRunning", (value) => (isTrue(value) ? { until: "running" } : {})],
   ["tags", (value) => ({ tags: Object.fromEntries(listOf(value).map((tag) => [tag, ""])) })],
   [
     "associatePublicIpAddress",
-    (value) => (value === "true" ? { providerOptions: { ec2: { associatePublicIpAddress: true } } } : {}),
+    (value) => (isTrue(value) ? { providerOptions: { ec2: { associatePublicIpAddress: true } } } : {}),
   ],
 ]);
 
@@ -58,6 +58,16 @@ export function meaningOf(name: string, value: string): CartridgeLayer | null {
   const meaning = meanings.get(name);
   if (meaning !== undefined) return meaning(value);
   return kept.has(name) || name.startsWith("jclouds.") ? { properties: { [name]: value } } : null;
+}
+
+/** Whether a property without a text says nothing; a parameter or tag may well be empty. */
+export function needsText(name: string): boolean {
+  return !name.startsWith(parameter) && !name.startsWith(tag);
+}
+
+/** As Java reads it. */
+function isTrue(value: string): boolean {
+  return value.toLowerCase() === "true";
 }
 
 function listOf(value: string): string[] {

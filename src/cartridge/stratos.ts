@@ -1,49 +1,58 @@
 import { z } from "zod";
 
 import type { ErrorOrigin } from "../iaas/errors.ts";
+import { Secret } from "../iaas/secret.ts";
 import { checked, pathText } from "./define.ts";
 import type { CartridgeWarning, Document } from "./document.ts";
 import { mergeLayers } from "./merge.ts";
 import type { Cartridge, CartridgeIaasProvider, CartridgeLayer } from "./model.ts";
-import { meaningOf, payloadProperty } from "./stratos-properties.ts";
+import { cartridgeSchema } from "./schema.ts";
+import { meaningOf, needsText, payloadProperty } from "./stratos-properties.ts";
 
 const text = z.string();
-/** Stratos' samples quote numbers and truth values as often as not. */
+/** Stratos' samples leave a text empty where others leave it out. */
+const optionalText = text.transform((value) => (value === "" ? undefined : value)).optional();
+/** They also quote numbers and truth values as often as not. */
 const number = z.union([z.int(), z.string().regex(/^\d+$/, "must be a whole number").transform(Number)]);
+const port = number.pipe(z.int().min(0).max(65_535));
 const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((word) => word === "true")]);
-const properties = z.array(z.strictObject({ name: text.min(1), value: text, text: text.optional() })).default([]);
+const properties = z.array(z.strictObject({ name: text.min(1), value: text })).default([]);
 
 const networkInterface = z.strictObject({
-  name: text.optional(),
-  networkUuid: text.optional(),
-  fixedIp: text.optional(),
-  portUuid: text.optional(),
+  name: optionalText,
+  networkUuid: optionalText,
+  fixedIp: optionalText,
+  portUuid: optionalText,
   floatingNetworks: z.array(z.unknown()).optional(),
 });
 
 const volume = z.strictObject({
-  id: text.optional(),
-  size: number.optional(),
-  device: text.optional(),
+  id: optionalText,
+  size: number.pipe(z.int().min(1)).optional(),
+  device: optionalText,
   removeOnTermination: flag.optional(),
-  mappingPath: text.optional(),
-  snapshotId: text.optional(),
-  volumeId: text.optional(),
+  mappingPath: optionalText,
+  snapshotId: optionalText,
+  volumeId: optionalText,
 });
 
 /** XML may name an image for each tenant; JSON has one text. */
 const imageId = z.union([
   text.transform((id) => [{ text: id, tenant: undefined }]),
-  z.array(z.strictObject({ text: text.default(""), tenant: text.optional() })),
+  z.array(z.strictObject({ text, tenant: text.min(1).optional() })).superRefine((images, context) => {
+    const tenants = images.map(({ tenant }) => tenant);
+    const second = tenants.findIndex((tenant, index) => tenants.indexOf(tenant) !== index);
+    if (second !== -1) context.addIssue({ code: "custom", path: [second], message: "comes twice" });
+  }),
 ]);
 
 const iaasProvider = z.strictObject({
   type: text.min(1),
-  name: text.optional(),
-  className: text.optional(),
-  provider: text.optional(),
-  identity: text.optional(),
-  credential: text.optional(),
+  name: optionalText,
+  className: optionalText,
+  provider: optionalText,
+  identity: optionalText,
+  credential: optionalText,
   imageId: imageId.optional(),
   maxInstanceLimit: number.optional(),
   scaleUpOrder: number.optional(),
@@ -53,23 +62,23 @@ const iaasProvider = z.strictObject({
 });
 
 const portMapping = z.strictObject({
-  name: text.optional(),
-  protocol: text,
-  port: number,
-  proxyPort: number.optional(),
-  kubernetesPortType: text.optional(),
+  name: optionalText,
+  protocol: text.min(1),
+  port: port.pipe(z.int().min(1)),
+  proxyPort: port.optional(),
+  kubernetesPortType: optionalText,
 });
-const xmlMapping = z.strictObject({ port: number, proxyPort: number.optional() });
+const xmlMapping = portMapping.pick({ port: true, proxyPort: true });
 
 const cartridge = z.strictObject({
   type: text.min(1),
-  host: text.optional(),
-  provider: text.optional(),
-  version: text.optional(),
-  displayName: text.optional(),
-  description: text.optional(),
+  host: optionalText,
+  provider: optionalText,
+  version: optionalText,
+  displayName: optionalText,
+  description: optionalText,
   multiTenant: flag.optional(),
-  deployment: z.strictObject({ baseDir: text.optional(), dir: z.array(text).default([]) }).optional(),
+  deployment: z.strictObject({ baseDir: optionalText, dir: z.array(text.min(1)).default([]) }).optional(),
   portMapping: z
     .union([z.array(portMapping), z.strictObject({ http: xmlMapping.optional(), https: xmlMapping.optional() })])
     .optional(),
@@ -100,13 +109,20 @@ type StratosProvider = z.output<typeof iaasProvider>;
 export interface StratosReading {
   readonly cartridge: Cartridge;
   /** Files of pairs: of the cartridge (`null`) and of its providers, by their place in it. */
-  readonly payloadFiles: ReadonlyMap<number | null, string>;
+  readonly payloadFiles: ReadonlyMap<number | null, PayloadFileName>;
+}
+
+interface PayloadFileName {
+  readonly name: string;
+  /** Where it is named. */
+  readonly path: readonly PropertyKey[];
 }
 
 /**
  * Translate Stratos' definitions.
  *
- * @returns Warnings for properties that are not known, and for those that come twice, of which the last counts.
+ * @returns Warnings for what is passed over: properties that are not known, empty, or come twice, of which the last
+ * counts, and settings of network interfaces that have no meaning here.
  */
 export function fromStratos(
   document: Document,
@@ -114,7 +130,11 @@ export function fromStratos(
 ): { readonly readings: readonly StratosReading[]; readonly warnings: readonly CartridgeWarning[] } {
   const { cartridges: found } = checked(cartridges, document.value, at, document.positionOf);
   const warnings: CartridgeWarning[] = [];
-  const readings = found.map((one, index) => translate(one, ["cartridges", index], document, warnings));
+  const readings = found.map((one, index): StratosReading => {
+    const path = ["cartridges", index];
+    const { cartridge: translated, payloadFiles } = translate(one, path, document, warnings);
+    return { cartridge: checked(cartridgeSchema, translated, at, () => document.positionOf(path)), payloadFiles };
+  });
   return { readings, warnings };
 }
 
@@ -124,14 +144,16 @@ function translate(
   document: Document,
   warnings: CartridgeWarning[],
 ): StratosReading {
-  const payloadFiles = new Map<number | null, string>();
+  const payloadFiles = new Map<number | null, PayloadFileName>();
   const own = layerOf(found.property, [...path, "property"], document, warnings);
   if (own.payloadFile !== undefined) payloadFiles.set(null, own.payloadFile);
   const iaasProviders = found.iaasProvider.map((provider, index): CartridgeIaasProvider => {
     const inner = [...path, "iaasProvider", index];
     const { layer, payloadFile } = layerOf(provider.property, [...inner, "property"], document, warnings);
     if (payloadFile !== undefined) payloadFiles.set(index, payloadFile);
-    return { ...mergeLayers([imagesOf(provider), networksOf(provider), layer]), ...definitionOf(provider, layer) };
+    const networks = networksOf(provider, [...inner, "networkInterfaces"], document, warnings);
+    const merged = mergeLayers([imagesOf(provider), networks, layer]);
+    return { ...merged, ...definitionOf(provider, merged) };
   });
   const { category, appTypes, metadataKeys, exportingProperties, loadBalancer, loadBalancingIPType } = found;
   const { defaultAutoscalingPolicy, defaultDeploymentPolicy, serviceGroup, deployment } = found;
@@ -166,24 +188,36 @@ function layerOf(
   path: readonly PropertyKey[],
   document: Document,
   warnings: CartridgeWarning[],
-): { readonly layer: CartridgeLayer; readonly payloadFile: string | undefined } {
-  const warn = (index: number, message: string): void => {
-    const { file, line } = document.positionOf([...path, index]);
-    warnings.push({ field: pathText([...path, index]), message, file, line });
-  };
+): { readonly layer: CartridgeLayer; readonly payloadFile: PayloadFileName | undefined } {
+  const seen = new Set<string>();
   const last = new Map<string, string>();
+  let payloadFile: PayloadFileName | undefined;
   for (const [index, { name, value }] of found.entries()) {
-    if (last.has(name)) warn(index, `the property ${name} comes twice: the last one counts`);
-    else if (name !== payloadProperty && meaningOf(name, value) === null)
-      warn(index, `the property ${name} is not known`);
-    last.set(name, value);
+    const warn = (message: string): void => {
+      warnings.push(warningAt([...path, index], `the property ${name} ${message}`, document));
+    };
+    if (value.trim() === "" && needsText(name)) {
+      warn("is empty: it is passed over");
+      continue;
+    }
+    if (seen.has(name)) warn("comes twice: the last one counts");
+    else if (name !== payloadProperty && meaningOf(name, value) === null) warn("is not known");
+    seen.add(name);
+    if (name === payloadProperty) payloadFile = { name: value, path: [...path, index] };
+    else last.set(name, value);
   }
-  const payloadFile = last.get(payloadProperty);
-  last.delete(payloadProperty);
   // A partition's zone was more exact than the older name for the same.
-  const ordered = [...last].toSorted(([a]) => (a === "availabilityZone" ? -1 : 0));
+  const ordered = [...last].toSorted(([a], [b]) => Number(b === olderZone) - Number(a === olderZone));
   const layers = ordered.map(([name, value]) => meaningOf(name, value) ?? { properties: { [name]: value } });
-  return { layer: mergeLayers(layers), payloadFile };
+  const securityGroups = layers.flatMap((layer) => layer.securityGroups ?? []); // names and ids go together
+  return { layer: mergeLayers([...layers, securityGroups.length === 0 ? {} : { securityGroups }]), payloadFile };
+}
+
+const olderZone = "availabilityZone";
+
+function warningAt(path: readonly PropertyKey[], message: string, document: Document): CartridgeWarning {
+  const { file, line } = document.positionOf(path);
+  return { field: pathText(path), message, file, line };
 }
 
 /** Stratos writes `region/id`; images of providers without regions may have a slash of their own. */
@@ -206,9 +240,22 @@ function splitImage(id: string, provider: string): { readonly image: string; rea
   return { image, partition: { region } };
 }
 
-function networksOf({ networkInterfaces = [] }: StratosProvider): CartridgeLayer {
+function networksOf(
+  { networkInterfaces = [] }: StratosProvider,
+  path: readonly PropertyKey[],
+  document: Document,
+  warnings: CartridgeWarning[],
+): CartridgeLayer {
+  for (const [index, { networkUuid, portUuid, floatingNetworks = [] }] of networkInterfaces.entries()) {
+    const passedOver = networkUuid === undefined ? "a network interface without networkUuid" : null;
+    const port = portUuid === undefined ? null : "portUuid";
+    const floating = floatingNetworks.length === 0 ? null : "floatingNetworks";
+    for (const what of [passedOver, port, floating].filter((one) => one !== null)) {
+      warnings.push(warningAt([...path, index], `${what} is passed over`, document));
+    }
+  }
   const networks = networkInterfaces.flatMap(({ networkUuid, fixedIp }) =>
-    networkUuid === undefined ? [] : [{ id: networkUuid, ...(fixedIp === undefined ? {} : { fixedIp }) }],
+    networkUuid === undefined ? [] : [{ id: networkUuid, ...present({ fixedIp }) }],
   );
   return networks.length === 0 ? {} : { networks };
 }
@@ -217,7 +264,8 @@ function networksOf({ networkInterfaces = [] }: StratosProvider): CartridgeLayer
 function definitionOf(provider: StratosProvider, layer: CartridgeLayer): CartridgeIaasProvider {
   const { type, name, identity, credential, provider: by, className } = provider;
   const endpoint = layer.properties?.["jclouds.endpoint"];
-  const options = present({ identity, credential, endpoint, region: layer.partition?.region });
+  const secret = credential === undefined ? undefined : new Secret(credential);
+  const options = present({ identity, credential: secret, endpoint, region: layer.partition?.region });
   const isNew = identity !== undefined || credential !== undefined;
   return present({
     type,
@@ -251,7 +299,7 @@ function volumesOf({ persistence }: StratosCartridge): Cartridge["volumes"] {
     present({
       volumeId,
       sizeGiB: size,
-      snapshotId: snapshotId === "" ? undefined : snapshotId,
+      snapshotId,
       device,
       deleteOnTermination: removeOnTermination ?? false,
       mountPath: mappingPath,

@@ -6,6 +6,8 @@ type Origin = ErrorOrigin & { readonly file?: string | undefined };
 
 /** Which attributes and children an element may have; a list stands for elements that may come again. */
 interface Shape {
+  /** Besides its attributes; an element that has neither those nor children has a text anyway. */
+  readonly hasText?: boolean;
   readonly attributes?: Readonly<Record<string, string>>;
   readonly children?: Readonly<
     Record<string, { readonly as: string; readonly list?: boolean; readonly shape?: Shape }>
@@ -22,7 +24,7 @@ const iaasProvider: Shape = {
     provider: { as: "provider" },
     identity: { as: "identity" },
     credential: { as: "credential" },
-    imageId: { as: "imageId", list: true, shape: { attributes: { tenant: "tenant" } } },
+    imageId: { as: "imageId", list: true, shape: { hasText: true, attributes: { tenant: "tenant" } } },
     maxInstanceLimit: { as: "maxInstanceLimit" },
     scaleUpOrder: { as: "scaleUpOrder" },
     scaleDownOrder: { as: "scaleDownOrder" },
@@ -91,7 +93,6 @@ function toValue(
 ): unknown {
   lines.set(path.join("/"), element.line);
   const { attributes = {}, children = {} } = shape;
-  if (shape.attributes === undefined && shape.children === undefined) return element.text;
   const value: Record<string, unknown> = {};
   const place = { ...at, line: element.line };
   for (const [name, text] of Object.entries(element.attributes)) {
@@ -111,7 +112,9 @@ function toValue(
     else if (before === undefined) value[known.as] = read;
     else throw new InvalidInputError(field, "comes twice", { ...at, line: child.line });
   }
-  if (shape.children === undefined && element.text !== "") value["text"] = element.text;
+  if (shape.attributes === undefined && shape.children === undefined) return element.text;
+  if (shape.hasText === true) value["text"] = element.text;
+  else if (element.text !== "") throw new InvalidInputError(`${element.name}/text()`, "is not known", place);
   return value;
 }
 

@@ -6,36 +6,55 @@ import { z } from "zod";
 
 import { checked, pathText } from "../cartridge/define.ts";
 import type { Document } from "../cartridge/document.ts";
-import { type Cartridge, cartridgeSchema, type Frozen, layerSchema } from "../cartridge/model.ts";
+import type { Cartridge, CartridgeLayer } from "../cartridge/model.ts";
+import { cartridgeSchema, layerSchema } from "../cartridge/schema.ts";
 import { readCartridges } from "../cartridge/read.ts";
 import { type ErrorOrigin, InvalidInputError } from "../iaas/errors.ts";
 
 const text = z.string().min(1);
 
 const configSchema = z.strictObject({
-  /** Whose machines these are: written on everything. */
   owner: text,
-  iaases: z.array(
-    z.looseObject({
-      /** By which cartridges and partitions name it. */
-      type: text,
-      /** Who makes it; the type when left out. */
-      provider: text.optional(),
-    }),
-  ),
-  /** Files, from the configuration's folder, or definitions. */
+  iaases: z.array(z.looseObject({ type: text, provider: text.optional() })),
   cartridges: z.array(z.union([text, cartridgeSchema])).default([]),
   partitions: z.array(z.strictObject({ ...layerSchema.shape, id: text, iaas: text })).default([]),
-  /** What holds where no cartridge, IaaS, partition or call says anything else. */
   defaults: layerSchema.optional(),
 });
 
 /** What a controller is made of, in a file or in code. `${env:NAME}` in a text is that environment variable. */
-export type ControllerConfig = Frozen<z.input<typeof configSchema>>;
+export interface ControllerConfig {
+  /** Whose machines these are: written on everything. */
+  readonly owner: string;
+  readonly iaases: readonly ControllerIaas[];
+  /** Files, from the configuration's folder, or definitions. */
+  readonly cartridges?: readonly (string | Cartridge)[] | undefined;
+  readonly partitions?: readonly ControllerPartition[] | undefined;
+  /** What holds where no cartridge, IaaS, partition or call says anything else. */
+  readonly defaults?: CartridgeLayer | undefined;
+}
+
+/** An Iaas of a controller; what else stands here are the options of its constructor. */
+export interface ControllerIaas {
+  /** By which cartridges and partitions name it. */
+  readonly type: string;
+  /** Who makes it: a provider of this package, or a registered one. Default: the type. */
+  readonly provider?: string | undefined;
+  readonly [option: string]: unknown;
+}
+
+/** A place on one Iaas, and what launches there have in common. */
+export interface ControllerPartition extends CartridgeLayer {
+  readonly id: string;
+  /** Type of the Iaas. */
+  readonly iaas: string;
+}
 
 /** A configuration that has been read: cartridges loaded, references to the environment replaced. */
-export interface LoadedConfig extends Omit<z.output<typeof configSchema>, "cartridges"> {
+export interface LoadedConfig extends ControllerConfig {
   readonly cartridges: readonly Cartridge[];
+  readonly partitions: readonly ControllerPartition[];
+  /** Where in a file a value stands. */
+  readonly positionOf: Document["positionOf"];
 }
 
 const origin: ErrorOrigin = { provider: "iaaskit", operation: "CloudController.fromConfig" };
@@ -84,7 +103,7 @@ export async function loadConfig(
     document,
     at,
   );
-  return { ...config, cartridges };
+  return { ...config, cartridges, positionOf: document.positionOf };
 }
 
 async function readDocument(file: string): Promise<Document> {
@@ -107,7 +126,7 @@ function withEnvironment(
 ): unknown {
   if (typeof value === "string") {
     return value.replaceAll(/\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
-      const found = environment[name];
+      const found = Object.hasOwn(environment, name) ? environment[name] : undefined;
       if (found !== undefined) return found;
       const rule = `refers to the environment variable ${name}, which is not set`;
       throw new InvalidInputError(pathText(path), rule, { ...at, ...document.positionOf(path) });

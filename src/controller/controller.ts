@@ -1,12 +1,20 @@
-import { iaasProviderOf, resolveCartridge } from "../cartridge/resolve.ts";
+import { pathText } from "../cartridge/define.ts";
 import { lintCartridge, type LintFinding } from "../cartridge/lint.ts";
 import type { Cartridge, CartridgeLayer } from "../cartridge/model.ts";
+import { iaasProviderOf, resolveCartridge, type ResolveOptions } from "../cartridge/resolve.ts";
 import { type Clock, systemClock } from "../iaas/clock.ts";
-import { type ErrorOrigin, IaasError, InvalidInputError, PartialFailureError } from "../iaas/errors.ts";
+import {
+  type ErrorOrigin,
+  IaasError,
+  type InputPosition,
+  InvalidInputError,
+  PartialFailureError,
+} from "../iaas/errors.ts";
 import type { Iaas } from "../iaas/iaas.ts";
 import { KeyedLock } from "../iaas/keyed-lock.ts";
+import { checkLaunch } from "../iaas/launch-options.ts";
 import type { CallOptions, Instance } from "../iaas/model.ts";
-import { checkIdentity } from "../iaas/validation.ts";
+import { check, checkFields, checkIdentity, isIntegerIn } from "../iaas/validation.ts";
 import { type ControllerConfig, loadConfig, type LoadedConfig } from "./config.ts";
 import { type Candidate, failover } from "./failover.ts";
 import { type IaasConstructor, Providers } from "./providers.ts";
@@ -35,6 +43,17 @@ export interface ControllerLaunchOptions extends CallOptions {
   readonly attemptsAtMost?: number | undefined;
 }
 
+const knownFields: readonly string[] = Object.keys({
+  key: 0,
+  on: 0,
+  partition: 0,
+  tenant: 0,
+  overrides: 0,
+  attemptsAtMost: 0,
+  signal: 0,
+  timeoutMs: 0,
+} satisfies Record<keyof ControllerLaunchOptions, 0>);
+
 /** An instance, and the Iaas that it is on. */
 export interface PlacedInstance {
   /** Type of the Iaas. */
@@ -61,7 +80,7 @@ export class CloudController {
     this.#clock = clock;
     this.owner = config.owner;
     this.iaases = iaases;
-    this.cartridges = new Map(config.cartridges.map((cartridge) => [cartridge.type, cartridge]));
+    this.cartridges = new Map(config.cartridges.map((cartridge) => [cartridge.type, withoutOptions(cartridge)]));
   }
 
   /**
@@ -80,22 +99,26 @@ export class CloudController {
     const common = { owner: config.owner, clock };
     const iaases = new Map<string, Iaas>();
     for (const [index, { type, provider = type, ...own }] of config.iaases.entries()) {
-      const field = `iaases[${index}].provider`;
-      iaases.set(type, await providers.create(provider, { ...common, ...own }, field, origin));
+      const positionOf = (option: string): InputPosition => config.positionOf(["iaases", index, ...option.split(".")]);
+      const described = { provider, options: own, field: `iaases[${index}]`, positionOf };
+      iaases.set(type, await providers.create(described, common));
     }
     const configured = new Set(iaases.keys());
-    for (const { type: cartridge, iaasProviders } of config.cartridges) {
-      for (const { type, provider = type, options: own } of iaasProviders) {
+    for (const cartridge of config.cartridges) {
+      for (const type of new Set(cartridge.iaasProviders.map((one) => one.type))) {
+        const { provider = type, options: own } = iaasProviderOf(cartridge, type) ?? {};
         if (configured.has(type) || own === undefined) continue;
-        const field = `iaasProviders of the cartridge ${cartridge}: provider of ${type}`;
-        if (iaases.has(type))
-          throw new InvalidInputError(field, "defines an Iaas that another cartridge defines", origin);
-        iaases.set(type, await providers.create(provider, { ...common, ...own }, field, origin));
+        const field = `${type} of the cartridge ${cartridge.type}`;
+        const rule = "defines an Iaas that another cartridge defines";
+        if (iaases.has(type)) throw new InvalidInputError(field, rule, origin);
+        iaases.set(type, await providers.create({ provider, options: own, field, positionOf: () => ({}) }, common));
       }
     }
     for (const [index, { id, iaas }] of config.partitions.entries()) {
       const rule = `of the partition ${id} is ${JSON.stringify(iaas)}, which is none of: ${[...iaases.keys()].join(", ")}`;
-      if (!iaases.has(iaas)) throw new InvalidInputError(`partitions[${index}].iaas`, rule, origin);
+      const path = ["partitions", index, "iaas"];
+      if (!iaases.has(iaas))
+        throw new InvalidInputError(pathText(path), rule, { ...origin, ...config.positionOf(path) });
     }
     return new CloudController(config, iaases, clock);
   }
@@ -115,13 +138,18 @@ export class CloudController {
    * Launch a cartridge in the first place that has room, once: a key that has an instance on any of the candidates
    * gives that one. Goes on elsewhere only for want of capacity or quota, never while an outcome is unknown.
    *
-   * @throws InvalidInputError before any request, when a place that was asked for is not there, or cannot run it.
+   * @throws InvalidInputError, PayloadTooLargeError, UnsupportedCapabilityError before any request, when a place that
+   * was asked for is not there, or cannot run it.
    * @throws InsufficientCapacityError, QuotaExceededError when no candidate has room; `cause` has each one's error.
    */
   async launch(cartridgeType: string, options: ControllerLaunchOptions): Promise<PlacedInstance> {
-    checkIdentity(options.key, "key", { ...origin, operation: "launch" });
+    checkFields(options, knownFields, "", launching);
+    checkIdentity(options.key, "key", launching);
+    const { attemptsAtMost = 1 } = options;
+    check(isIntegerIn(attemptsAtMost, 1, Infinity), "attemptsAtMost", "must be a whole number from 1", launching);
     const candidates = this.#candidates(this.#cartridge(cartridgeType), options);
-    return await this.#lock.run(options.key, async () => await failover(candidates, options, this.#clock));
+    const { key, signal } = options;
+    return await this.#lock.run(key, async () => await failover(candidates, options, this.#clock), signal);
   }
 
   /** The instances of this owner, on all Iaases, one Iaas after the other. */
@@ -134,26 +162,32 @@ export class CloudController {
   /**
    * End the instance of a key and what was made for it, wherever it is. Success when there is none.
    *
-   * @throws PartialFailureError when some Iaas could not, after all others have.
+   * @throws What an Iaas could not do, after all others have; PartialFailureError when there are several such.
    */
   async terminate(key: string, options: CallOptions = {}): Promise<void> {
-    const failures = await this.#lock.run(key, async () => {
-      const ends = [...this.iaases.values()].map(async (iaas) => {
-        await iaas.terminate({ key }, options);
+    const at = { ...origin, operation: "terminate" };
+    checkIdentity(key, "key", at);
+    const endAll = async (): Promise<{ readonly on: string; readonly error: unknown }[]> => {
+      const ends = [...this.iaases].map(async ([on, iaas]) => {
+        const failed = await iaas.terminate({ key }, options).then(
+          () => null,
+          (error: unknown) => ({ on, error }),
+        );
+        return failed;
       });
-      const ended = await Promise.allSettled(ends);
-      return ended.flatMap((end) => (end.status === "rejected" ? [end.reason as unknown] : []));
-    });
-    if (failures.length <= 1) {
-      if (failures.length === 1) throw failures[0];
-      return;
-    }
-    const created = failures.flatMap((failure) => (IaasError.is(failure) ? failure.created : []));
+      return (await Promise.all(ends)).filter((failure) => failure !== null);
+    };
+    const failures = await this.#lock.run(key, endAll, options.signal);
+    const [first, ...others] = failures;
+    if (first === undefined) return;
+    options.signal?.throwIfAborted();
+    if (others.length === 0) throw first.error;
+    const errors = failures.map(({ error }) => error);
+    const created = errors.flatMap((error) => (IaasError.is(error) ? error.created : []));
     const message = failures
-      .map((failure) => (failure instanceof Error ? failure.message : String(failure)))
+      .map(({ on, error }) => `${on}: ${error instanceof Error ? error.message : String(error)}`)
       .join("; ");
-    const cause = new AggregateError(failures, message);
-    throw new PartialFailureError(message, { ...origin, operation: "terminate", created, cause });
+    throw new PartialFailureError(message, { ...at, created, cause: new AggregateError(errors, message) });
   }
 
   /** Let go of every Iaas. What is at the clouds stays. */
@@ -170,50 +204,61 @@ export class CloudController {
 
   /** Where it shall run, in order; a place that the caller has named must be able to. */
   #candidates(cartridge: Cartridge, options: ControllerLaunchOptions): Candidate[] {
-    const { on, partition, tenant, overrides } = options;
-    const { defaults, partitions } = this.#config;
-    const at = { ...origin, operation: "launch" };
+    const { key, on, partition, tenant, overrides } = options;
+    const layers = { defaults: this.#config.defaults, call: overrides, tenant };
     if (partition !== undefined) {
-      return [partition].flat().map((id) => {
-        const found = partitions.find((candidate) => candidate.id === id);
-        if (found === undefined)
-          throw new InvalidInputError("partition", `is ${JSON.stringify(id)}, which is not configured`, at);
-        const { id: _id, iaas: type, ...layer } = found;
-        return this.#candidate(cartridge, type, { defaults, partition: layer, call: overrides, tenant });
+      return named("partition", partition).map((id) => {
+        const { iaas: type, ...layer } = this.#partition(id);
+        return this.#candidate(cartridge, type, { ...layers, partition: layer }, key);
       });
     }
-    const resolve = { defaults, call: overrides, tenant };
-    if (on !== undefined) return [on].flat().map((type) => this.#candidate(cartridge, type, resolve));
-    const possible = cartridge.iaasProviders
-      .map(({ type }) => type)
-      .filter((type, index, all) => this.iaases.has(type) && all.indexOf(type) === index);
-    const able = possible.filter((type) => {
-      const iaas = this.iaases.get(type);
-      return (
-        iaas !== undefined &&
-        lintCartridge(cartridge, iaas, { ...resolve, on: type }).every(({ level }) => level !== "error")
-      );
-    });
-    if (able.length > 0) return able.map((type) => this.#candidate(cartridge, type, resolve));
-    const reasons = this.lint(cartridge.type, { tenant }).map(({ on: type, message }) => `${type}: ${message}`);
-    throw new InvalidInputError("cartridge", `${cartridge.type} can run nowhere: ${reasons.join("; ")}`, at);
+    if (on !== undefined) return named("on", on).map((type) => this.#candidate(cartridge, type, layers, key));
+    const types = [...new Set(cartridge.iaasProviders.map(({ type }) => type))];
+    const problems = types.flatMap((type) => this.#problemsOf(cartridge, type, layers));
+    const able = types.filter((type) => problems.every((problem) => problem.on !== type));
+    if (able.length > 0) return able.map((type) => this.#candidate(cartridge, type, layers, key));
+    const reasons = problems.map((problem) => `${problem.on}: ${problem.message}`);
+    throw new InvalidInputError("cartridge", `${cartridge.type} can run nowhere: ${reasons.join("; ")}`, launching);
   }
 
-  #candidate(
-    cartridge: Cartridge,
-    type: string,
-    layers: Omit<Parameters<typeof resolveCartridge>[1], "on">,
-  ): Candidate {
-    const iaas = this.iaases.get(type);
-    const at = { ...origin, operation: "launch" };
-    if (iaasProviderOf(cartridge, type) !== undefined && iaas === undefined) {
-      throw new InvalidInputError("on", `is ${JSON.stringify(type)}, which is not configured`, at);
-    }
+  #problemsOf(cartridge: Cartridge, on: string, layers: Omit<ResolveOptions, "on">): LintFinding[] {
+    const iaas = this.iaases.get(on);
+    if (iaas === undefined) return [{ level: "error", on, message: "is not configured" }];
+    return lintCartridge(cartridge, iaas, { ...layers, on }).filter(({ level }) => level === "error");
+  }
+
+  #candidate(cartridge: Cartridge, type: string, layers: Omit<ResolveOptions, "on">, key: string): Candidate {
     const launch = resolveCartridge(cartridge, { ...layers, on: type });
-    if (iaas === undefined)
-      throw new InvalidInputError("on", `is ${JSON.stringify(type)}, which is not configured`, at);
+    const iaas = this.iaases.get(type);
+    if (iaas === undefined) {
+      throw new InvalidInputError("on", `is ${JSON.stringify(type)}, which is not configured`, launching);
+    }
+    checkLaunch({ ...launch, key }, iaas.capabilities, { provider: iaas.provider, operation: "launch" });
     return { on: type, iaas, launch };
+  }
+
+  #partition(id: string): { readonly iaas: string } & CartridgeLayer {
+    const found = this.#config.partitions.find((partition) => partition.id === id);
+    if (found === undefined) {
+      const rule = `is ${JSON.stringify(id)}, which is not configured`;
+      throw new InvalidInputError("partition", rule, launching);
+    }
+    const { id: _id, ...others } = found;
+    return others;
   }
 }
 
+/** The Iaases that it defines are made by now, and their options may hold credentials. */
+function withoutOptions(cartridge: Cartridge): Cartridge {
+  return { ...cartridge, iaasProviders: cartridge.iaasProviders.map(({ options: _options, ...others }) => others) };
+}
+
 const origin: ErrorOrigin = { provider: "iaaskit", operation: "CloudController" };
+const launching: ErrorOrigin = { ...origin, operation: "launch" };
+
+/** The places that a caller has named: one, or several in order. */
+function named(field: string, places: string | readonly string[]): readonly string[] {
+  const list = [places].flat();
+  check(list.length > 0, field, "must name a place", launching);
+  return list;
+}

@@ -41,32 +41,60 @@ export async function failover(
   const { key, signal, timeoutMs = defaultTimeoutMs, attemptsAtMost = candidates.length } = options;
   const end = clock.now() + timeoutMs;
   const found = await Promise.all(
-    candidates.map(async (candidate) => ({ candidate, live: await liveOf(candidate.iaas, key, signal) })),
+    candidates.map(async (candidate) => ({
+      candidate,
+      live: await liveOf(candidate.iaas, { key, signal, timeoutMs }),
+    })),
   );
-  const here = found.filter(({ live }) => live.length > 0).map(({ candidate }) => candidate);
+  const here = await withoutDoubles(found, { signal, timeoutMs });
   const attempts: Attempt[] = [];
-  for (const { on, iaas, launch } of (here.length > 0 ? here : candidates).slice(0, attemptsAtMost)) {
+  for (const { on, iaas, launch } of here.length > 0 ? here : candidates.slice(0, attemptsAtMost)) {
     const remainingMs = end - clock.now();
     if (remainingMs <= 0)
       throw new TimeoutError(`no place was found within ${timeoutMs} ms`, { ...at, outcome: "not-applied" });
     try {
       return { on, instance: await iaas.launch({ ...launch, key, signal, timeoutMs: remainingMs }) };
     } catch (error) {
-      if (!isFull(error) || here.length > 0) throw error;
+      const mayGoOn = here.length > 0 ? isAnothers : isFull;
+      if (!mayGoOn(error)) throw error;
       attempts.push({ on, error });
     }
   }
-  throw nowhere(attempts);
+  throw here.length > 0 ? attempts[0]?.error : nowhere(attempts);
 }
 
-async function liveOf(iaas: Iaas, key: string, signal: AbortSignal | undefined): Promise<Instance[]> {
-  const found = await collect(iaas.list({ key, signal }));
+/**
+ * The candidates whose Iaas has the key's instance. When two controllers have launched it on two Iaases, the older
+ * one stays, as it does on one Iaas.
+ */
+async function withoutDoubles(
+  found: readonly { readonly candidate: Candidate; readonly live: readonly Instance[] }[],
+  options: CallOptions,
+): Promise<Candidate[]> {
+  const ageOf = ({ live }: { readonly live: readonly Instance[] }): number =>
+    Math.min(...live.map(({ createdAt }) => createdAt?.getTime() ?? 0));
+  const [oldest, ...others] = found.filter(({ live }) => live.length > 0).toSorted((a, b) => ageOf(a) - ageOf(b));
+  if (oldest === undefined) return [];
+  const { iaas } = oldest.candidate;
+  for (const { candidate, live } of others.filter((other) => other.candidate.iaas !== iaas)) {
+    for (const { id } of live) await candidate.iaas.terminate(id, options);
+  }
+  return found.filter(({ candidate }) => candidate.iaas === iaas).map(({ candidate }) => candidate);
+}
+
+async function liveOf(iaas: Iaas, options: CallOptions & { readonly key: string }): Promise<Instance[]> {
+  const found = await collect(iaas.list(options));
   return found.filter(({ state }) => state !== "failed" && state !== "terminating");
 }
 
 function isFull(error: unknown): error is IaasError {
   if (!IaasError.is(error)) return false;
   return error.code === "IAAS_INSUFFICIENT_CAPACITY" || error.code === "IAAS_QUOTA_EXCEEDED";
+}
+
+/** Of two partitions of one Iaas, the instance may have been launched in the other one. */
+function isAnothers(error: unknown): error is IaasError {
+  return IaasError.is(error) && error.code === "IAAS_CONFLICT" && error.reason === "spec-mismatch";
 }
 
 function nowhere(attempts: readonly Attempt[]): IaasError {

@@ -1,14 +1,27 @@
-import { type ErrorOrigin, InvalidInputError } from "../iaas/errors.ts";
+import { type ErrorOrigin, IaasError, InvalidInputError, type InputPosition } from "../iaas/errors.ts";
 import type { Iaas } from "../iaas/iaas.ts";
+import { Secret } from "../iaas/secret.ts";
+import type { IaasOptions } from "../iaas/provider-definition.ts";
 
 /** Makes an Iaas of what a configuration says: the class of a provider. */
 export type IaasConstructor = new (options: never) => Iaas;
+
+/** What a configuration says of an Iaas. */
+export interface Described {
+  /** Name of the provider. */
+  readonly provider: string;
+  /** Its own options. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Where it says so, for errors: as `iaases[0]`. */
+  readonly field: string;
+  readonly positionOf: (option: string) => InputPosition;
+}
 
 /** A provider of this package: loaded when a configuration names it. */
 interface BuiltIn {
   readonly load: () => Promise<IaasConstructor>;
   /** From the pair that Stratos' definitions have, for every cloud, to this one's own options. */
-  readonly fromPair?: (identity: string, credential: string) => Readonly<Record<string, unknown>>;
+  readonly fromPair?: (identity: string, credential: string | Secret) => Readonly<Record<string, unknown>>;
 }
 
 const builtIns: Readonly<Record<string, BuiltIn>> = {
@@ -20,7 +33,7 @@ const builtIns: Readonly<Record<string, BuiltIn>> = {
 };
 
 /** The names that Stratos' client library had for the same clouds. */
-const aliases: Readonly<Record<string, string>> = { "aws-ec2": "ec2" };
+const aliases: ReadonlyMap<string, string> = new Map([["aws-ec2", "ec2"]]);
 
 /** The providers that a configuration may name: those of this package, and those that the program registers. */
 export class Providers {
@@ -34,31 +47,34 @@ export class Providers {
     return [...new Set([...Object.keys(builtIns), ...Object.keys(this.#registered)])].toSorted();
   }
 
-  has(name: string): boolean {
-    return this.names.includes(aliases[name] ?? name);
-  }
-
   /**
    * Make an Iaas. A name of a class is never loaded as code: only what is registered can be made.
    *
    * @throws InvalidInputError when there is no such provider, or its constructor refuses the options.
    */
-  async create(
-    name: string,
-    options: Readonly<Record<string, unknown>>,
-    field: string,
-    at: ErrorOrigin,
-  ): Promise<Iaas> {
-    const provider = aliases[name] ?? name;
+  async create({ provider: name, options, field, positionOf }: Described, common: IaasOptions): Promise<Iaas> {
+    const refuse = (option: string, rule: string): never => {
+      throw new InvalidInputError(`${field}.${option}`, rule, { ...origin, ...positionOf(option) });
+    };
+    const provider = aliases.get(name) ?? name;
     const registered = Object.hasOwn(this.#registered, provider) ? this.#registered[provider] : undefined;
     const builtIn = Object.hasOwn(builtIns, provider) ? builtIns[provider] : undefined;
     const constructor = registered ?? (await builtIn?.load());
     if (constructor === undefined) {
-      throw new InvalidInputError(field, `is ${JSON.stringify(name)}, which is none of: ${this.names.join(", ")}`, at);
+      return refuse("provider", `is ${JSON.stringify(name)}, which is none of: ${this.names.join(", ")}`);
     }
+    const taken = Object.keys(options).find((option) => Object.hasOwn(common, option));
+    if (taken !== undefined) refuse(taken, "is the controller's: it holds for every Iaas");
     const { identity, credential, ...others } = options;
-    const isPair = typeof identity === "string" && typeof credential === "string";
+    const isPair = typeof identity === "string" && (typeof credential === "string" || credential instanceof Secret);
     const own = isPair && registered === undefined ? builtIn?.fromPair?.(identity, credential) : undefined;
-    return new constructor({ ...(own === undefined ? options : { ...others, ...own }) } as never);
+    try {
+      return new constructor({ ...(own === undefined ? options : { ...others, ...own }), ...common } as never);
+    } catch (error) {
+      if (IaasError.is(error) && error.code === "IAAS_INVALID_INPUT") refuse(error.field, error.rule);
+      throw error;
+    }
   }
 }
+
+const origin: ErrorOrigin = { provider: "iaaskit", operation: "CloudController.fromConfig" };

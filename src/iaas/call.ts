@@ -64,13 +64,18 @@ export interface OperationOptions extends CallOptions {
   readonly secrets?: Iterable<string | Secret>;
 }
 
-/** Runs the public operations of one Iaas: capability, deadline, abort, tracing, retries, pacing, errors. */
+/**
+ * Runs the public operations of one Iaas: capability, deadline, abort, tracing, retries, pacing, errors.
+ *
+ * A facet's constructor passes it on to the base class.
+ */
 export class Caller {
   readonly provider: string;
   readonly owner: string;
   readonly #options: CallerOptions;
   readonly #end = new AbortController();
 
+  /** @internal */
   constructor(options: CallerOptions) {
     this.#options = options;
     this.provider = options.provider;
@@ -85,7 +90,7 @@ export class Caller {
     return this.#options.clock;
   }
 
-  /** Aborts everything under way; every later call rejects. */
+  /** @internal Aborts everything under way; every later call rejects. */
   end(): void {
     const { provider } = this;
     this.#end.abort(
@@ -93,7 +98,7 @@ export class Caller {
     );
   }
 
-  /** Run one public operation. */
+  /** @internal Run one public operation. */
   async run<T>(operation: string, options: OperationOptions, body: (call: Call) => Promise<T>): Promise<T> {
     const { provider, owner } = this;
     const trace: CallTrace = { provider, owner, operation, requests: 0, throttled: 0 };
@@ -106,12 +111,12 @@ export class Caller {
     }
   }
 
-  /** Marks what this owner makes for a key. */
+  /** @internal Marks what this owner makes for a key. */
   ownershipOf(key: string): Ownership {
     return { owner: this.owner, key, generation: 0, fingerprint: null };
   }
 
-  /** What of a list belongs to this owner; a cloud that cannot filter may give more. */
+  /** @internal What of a list belongs to this owner; a cloud that cannot filter may give more. */
   listOwned<T extends Ownable>(
     operation: string,
     options: OperationOptions,
@@ -123,7 +128,7 @@ export class Caller {
     });
   }
 
-  /** A lazy list: a page is asked for when its first item is; each page is a call of its own. */
+  /** @internal A lazy list: a page is asked for when its first item is; each page is a call of its own. */
   async *list<T extends { readonly id: string }>(
     operation: string,
     options: OperationOptions,

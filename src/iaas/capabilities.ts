@@ -72,7 +72,21 @@ export interface Capabilities {
 }
 
 /** Capabilities that are off unless a provider declares them, so that a new one breaks no provider. */
-const off = Object.freeze({
+export interface OptionalCapabilities {
+  readonly floatingIps: false;
+  readonly securityGroups: false;
+  readonly keyPairs: false;
+  readonly volumes: false;
+  readonly images: false;
+  readonly catalog: false;
+  readonly stop: false;
+  readonly reboot: false;
+  readonly consoleOutput: false;
+  readonly networks: false;
+  readonly sizeRequired: false;
+}
+
+const off: OptionalCapabilities = Object.freeze({
   floatingIps: false,
   securityGroups: false,
   keyPairs: false,
@@ -85,15 +99,14 @@ const off = Object.freeze({
   networks: false,
   sizeRequired: false,
 });
-type Off = typeof off;
 
 /** A declaration completed: what it leaves out is off. */
-export type Declared<D> = Omit<Off, keyof D> & D;
+export type Declared<D> = Omit<OptionalCapabilities, keyof D> & D;
 
 /** Declare what a provider can do. Literal values stay in the type: the compiler knows the flags. */
-export function defineCapabilities<const D extends Partial<Capabilities> & Omit<Capabilities, keyof Off>>(
-  declared: D,
-): Declared<D> {
+export function defineCapabilities<
+  const D extends Partial<Capabilities> & Omit<Capabilities, keyof OptionalCapabilities>,
+>(declared: D): Declared<D> {
   return deepFreeze({ ...off, ...declared });
 }
 
@@ -116,11 +129,9 @@ export const facetNames = Object.freeze([
   "catalog",
 ] as const satisfies readonly FacetName[]);
 
-type IsOn<Value> = false extends Value ? false : "probe" extends Value ? false : true;
-
 /** The facets that capabilities of type `C` are sure to have. */
 export type Facets<C extends Capabilities> = {
-  readonly [Name in FacetName as IsOn<C[Name]> extends true ? Name : never]: FacetTypes[Name];
+  readonly [Name in FacetName as Extract<C[Name], false | "probe"> extends never ? Name : never]: FacetTypes[Name];
 };
 
 /** What `can()` may be asked: a flag, or a part of one. */
@@ -135,10 +146,16 @@ export type CapabilityPath =
   | "images.create"
   | "images.visibility";
 
-type PartOf<Value, Part> = Value extends false | "probe" ? Value : Part extends keyof Value ? Value[Part] : false;
-type ValueAt<C, Path> = Path extends `${infer Flag}.${infer Part}`
+/** The value at a path of capabilities; `false` where there is none. */
+export type CapabilityValue<C, Path> = Path extends `${infer Flag}.${infer Part}`
   ? Flag extends keyof C
-    ? PartOf<C[Flag], Part>
+    ? C[Flag] extends infer Value
+      ? Value extends false | "probe"
+        ? Value
+        : Part extends keyof Value
+          ? Value[Part]
+          : false
+      : never
     : false
   : Path extends keyof C
     ? C[Path]
@@ -150,7 +167,7 @@ export interface With<Flag extends string> {
 }
 
 /** What is known after `can(path)` has answered true; `never` where the answer is always false. */
-export type Can<C extends Capabilities, Path extends CapabilityPath> = [ValueAt<C, Path>] extends [false]
+export type Can<C extends Capabilities, Path extends CapabilityPath> = [CapabilityValue<C, Path>] extends [false]
   ? never
   : Path extends `${infer Name extends FacetName}.${string}`
     ? { readonly [N in Name]: FacetTypes[N] }

@@ -173,11 +173,8 @@ export abstract class Iaas<C extends Capabilities = Capabilities> {
     options: CallOptions & { readonly key?: string | undefined } = {},
   ): AsyncGenerator<Instance, void, undefined> {
     const { key } = options;
-    if (key !== undefined) checkIdentity(key, "key", { provider: this.provider, operation: "list" });
-    for await (const instance of this.#instances.list("list", key === undefined ? null : [key], options)) {
-      const isAsked = key === undefined || instance.ownership.key === key;
-      if (isAsked && instance.state !== "terminated") yield instance;
-    }
+    const instances = key === undefined ? this.#instances.list("list", null, options) : await this.#ofKey(key, options);
+    for await (const instance of instances) if (instance.state !== "terminated") yield instance;
   }
 
   /**
@@ -319,6 +316,13 @@ export abstract class Iaas<C extends Capabilities = Capabilities> {
   /** Let go of connections. */
   protected async _dispose(): Promise<void> {
     await Promise.resolve();
+  }
+
+  async #ofKey(key: string, options: CallOptions): Promise<readonly Instance[]> {
+    return await this.#caller.run("list", options, async (call) => {
+      checkIdentity(key, "key", call.at);
+      return await this.#instances.findAll(key, call);
+    });
   }
 
   #facet<Name extends FacetName>(name: Name): FacetTypes[Name] {

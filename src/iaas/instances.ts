@@ -24,8 +24,8 @@ export class Instances {
   readonly #reads: InstanceReads;
   readonly #wanted = new Set<string>();
   readonly #finds: Coalesced<readonly Instance[]>;
-  /** When this process made an instance: until the cloud shows it everywhere, "not found" means "not yet". */
-  readonly #madeAt = new Map<string, number>();
+  /** What this process has made, and when: until the cloud shows it everywhere, "not found" means "not yet". */
+  readonly #made = new Map<string, { readonly key: string; readonly atMs: number }>();
 
   constructor(caller: Caller, reads: InstanceReads) {
     this.#caller = caller;
@@ -52,6 +52,16 @@ export class Instances {
   async find(key: string, call: Call): Promise<readonly Instance[]> {
     this.#wanted.add(key);
     return (await call.race(this.#finds.next())).filter(({ ownership }) => ownership.key === key);
+  }
+
+  /** As {@link Instances.find}, with what this process has just made and no list shows yet. */
+  async findAll(key: string, call: Call): Promise<readonly Instance[]> {
+    const listed = await this.find(key, call);
+    const hidden = [...this.#made].filter(
+      ([id, made]) => made.key === key && this.isYoung(id) && listed.every((instance) => instance.id !== id),
+    );
+    const shown = await Promise.all(hidden.map(async ([id]) => await this.get(id, call)));
+    return [...listed, ...shown.filter((instance) => instance !== null)];
   }
 
   /**
@@ -81,16 +91,20 @@ export class Instances {
   }
 
   /** Remember that this process has just made an instance. */
-  noteMade(id: string): void {
-    const now = this.#caller.clock.now();
-    for (const known of this.#madeAt.keys()) if (!this.isYoung(known)) this.#madeAt.delete(known);
-    this.#madeAt.set(id, now);
+  noteMade(id: string, key: string): void {
+    for (const known of this.#made.keys()) if (!this.isYoung(known)) this.#made.delete(known);
+    this.#made.set(id, { key, atMs: this.#caller.clock.now() });
+  }
+
+  /** Forget it: it has ended, so that "not found" is what it says. */
+  noteEnded(id: string): void {
+    this.#made.delete(id);
   }
 
   /** Whether the cloud may still not show an instance that this process has made. */
   isYoung(id: string): boolean {
-    const madeAt = this.#madeAt.get(id);
-    return madeAt !== undefined && this.#caller.clock.now() - madeAt < this.#caller.capabilities.visibilityLagMs;
+    const made = this.#made.get(id);
+    return made !== undefined && this.#caller.clock.now() - made.atMs < this.#caller.capabilities.visibilityLagMs;
   }
 
   #requireOwned(instance: FoundInstance, call: Call): Instance {

@@ -3,7 +3,13 @@ import type { FacetTypes } from "./capabilities.ts";
 import { createOnce } from "./create-once.ts";
 import { ConflictError, IaasError, PartialFailureError } from "./errors.ts";
 import type { Instances } from "./instances.ts";
-import { checkLaunch, type LaunchOptions, type LaunchSpec, type LaunchVolume } from "./launch-options.ts";
+import {
+  checkLaunch,
+  type LaunchOptions,
+  type LaunchSpec,
+  type LaunchVolume,
+  type NetworkOptions,
+} from "./launch-options.ts";
 import type { KeyedLock } from "./keyed-lock.ts";
 import type { FoundInstance, Instance, Ownership, Port } from "./model.ts";
 import { launchToken, nameFor, tagsOf } from "./ownership.ts";
@@ -27,7 +33,7 @@ export interface LaunchInput {
   /** Names or ids, as the capabilities say. */
   readonly securityGroups: readonly string[];
   readonly ports: readonly Required<Port>[];
-  readonly networks: LaunchSpec["networks"];
+  readonly networks: readonly NetworkOptions[];
   /** The caller's tags and the ones that hold the ownership. */
   readonly tags: Readonly<Record<string, string>>;
   readonly ownership: Ownership;
@@ -77,13 +83,13 @@ export class Launcher {
         "are missing, for until: reachable",
         call.at,
       );
-      return await this.#parts.lock.run(options.key, async () => {
-        call.signal.throwIfAborted();
+      const launch = async (): Promise<Instance> => {
         const instance = await this.#adoptOrCreate(options, spec, providerOptions, call);
         return options.until === "reachable" && reachablePort !== undefined
           ? await this.#parts.waiting.reachable(instance, reachablePort, call)
           : instance;
-      });
+      };
+      return await this.#parts.lock.run(options.key, launch, call.signal);
     });
   }
 
@@ -198,7 +204,7 @@ export class Launcher {
           find: async () => (await instances.find(key, call)).find(isLive),
           create: launch,
         });
-    instances.noteMade(created.id);
+    instances.noteMade(created.id, key);
     call.made.push({ kind: "instance", id: created.id });
     if (isSafe && spec.zones.length === 1) return created;
     // The tag, or a token that holds in one zone only, did not keep another process from launching too.

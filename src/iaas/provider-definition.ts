@@ -16,15 +16,13 @@ export interface IaasOptions {
   readonly clock?: Clock | undefined;
 }
 
-type FacetMaker<Name extends FacetName> = (caller: Caller) => FacetTypes[Name];
-
 /** A maker for each facet whose flag is on or `"probe"`; where the flag differs by machine, it may be missing. */
 export type FacetMakers<C extends Capabilities> = {
-  readonly [Name in FacetName as false extends C[Name] ? never : Name]: FacetMaker<Name>;
+  readonly [Name in FacetName as false extends C[Name] ? never : Name]: (caller: Caller) => FacetTypes[Name];
 } & {
-  readonly [
-    Name in FacetName as C[Name] extends false ? never : false extends C[Name] ? Name : never
-  ]?: FacetMaker<Name>;
+  readonly [Name in FacetName as C[Name] extends false ? never : false extends C[Name] ? Name : never]?: (
+    caller: Caller,
+  ) => FacetTypes[Name];
 };
 
 /** What a provider tells the base class about itself. */

@@ -28,6 +28,8 @@ export class Redactor {
   cleanError<E extends IaasError>(error: E): E {
     error.message = this.clean(error.message);
     if (error.stack !== undefined) error.stack = this.clean(error.stack);
+    // What an InvalidInputError says of the rule may be the cloud's own words.
+    if ("rule" in error && typeof error.rule === "string") Object.assign(error, { rule: this.clean(error.rule) });
     if (error.cause !== undefined && !IaasError.is(error.cause)) {
       Object.defineProperty(error, "cause", { value: this.#cleanCause(error.cause, 3), configurable: true });
     }

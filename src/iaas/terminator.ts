@@ -36,29 +36,27 @@ export class Terminator {
 
   /** Ends the instance, or the key's, and what was made for it. Success when there is none. */
   async terminate(target: string | { readonly key: string }, call: Call): Promise<void> {
+    const { lock, instances } = this.#parts;
     if (typeof target !== "string") {
-      await this.#parts.lock.run(target.key, async () => {
-        call.signal.throwIfAborted();
-        await this.terminateKey(target.key, call);
-      });
+      await lock.run(target.key, async () => await this.terminateKey(target.key, call), call.signal);
       return;
     }
-    const instance = await this.#parts.instances.get(target, call);
+    const instance = await instances.get(target, call);
     if (instance === null) return;
     const { key } = instance.ownership;
-    await this.#parts.lock.run(key, async () => {
-      call.signal.throwIfAborted();
-      const isLast = (await this.#parts.instances.find(key, call)).every(
+    const end = async (): Promise<void> => {
+      const isLast = (await instances.find(key, call)).every(
         ({ id, state }) => id === target || state === "terminated" || state === "terminating",
       );
       // Another instance of the key may be using what was made for it.
       await this.#endAll([instance], isLast ? key : null, call);
-    });
+    };
+    await lock.run(key, end, call.signal);
   }
 
   /** Ends every instance of the key, and what was made for it. */
   async terminateKey(key: string, call: Call): Promise<void> {
-    const found = await this.#parts.instances.find(key, call);
+    const found = await this.#parts.instances.findAll(key, call);
     await this.#endAll(found, key, call);
   }
 
@@ -94,6 +92,7 @@ export class Terminator {
         remove: async () => {
           await this.end(instance, call);
           await this.#parts.waiting.terminated(instance, call);
+          this.#parts.instances.noteEnded(instance.id);
         },
       })),
       call,

@@ -1,7 +1,7 @@
 import type { Call, CallContext, Caller } from "./call.ts";
 import { Coalesced } from "./coalesced.ts";
 import { createOnce } from "./create-once.ts";
-import { ConflictError, NotFoundError, PermissionDeniedError, ProviderFailureError } from "./errors.ts";
+import { ConflictError, IaasError, NotFoundError, PermissionDeniedError, ProviderFailureError } from "./errors.ts";
 import { collect } from "./iteration.ts";
 import type { CallOptions, Ownership, Page } from "./model.ts";
 import { check, checkIdentity, checkText, isIntegerIn } from "./validation.ts";
@@ -224,11 +224,13 @@ export abstract class Volumes {
       throw new ConflictError("in-use", `${volume.id} is attached to ${volume.attachment.instanceId}`, call.at);
     }
     if (volume.attachment === null) {
-      await call.whenReady(async () => {
+      const attach = async (): Promise<void> => {
         await call.request("volumes.attach", "idempotent", async (context) => {
           await this._attach({ volume, instanceId, device }, context);
         });
-      });
+      };
+      const isDone = ({ attachment }: Volume): boolean => attachment?.instanceId === instanceId;
+      await this.#doneBy(async () => await call.whenReady(attach), volume, isDone, call);
     }
     return await this.#until(volume, ({ state }) => state === "in-use", call);
   }
@@ -237,9 +239,12 @@ export abstract class Volumes {
   async detachKnown(volume: Volume, call: Call): Promise<Volume> {
     const { attachment } = volume;
     if (attachment !== null && volume.state !== "detaching") {
-      await call.gone("volumes.detach", async (context) => {
-        await this._detach({ volume, attachment }, context);
-      });
+      const detach = async (): Promise<void> => {
+        await call.gone("volumes.detach", async (context) => {
+          await this._detach({ volume, attachment }, context);
+        });
+      };
+      await this.#doneBy(detach, volume, (latest) => latest.attachment === null, call);
     }
     return await this.#until(volume, ({ state }) => state === "available", call);
   }
@@ -314,6 +319,22 @@ export abstract class Volumes {
       if (!done(current)) await call.sleep(call.capabilities.pollIntervalMs);
     }
     return current;
+  }
+
+  /** A repeat after a lost answer may meet its own success, and be refused for it. */
+  async #doneBy(
+    step: () => Promise<void>,
+    { id }: Volume,
+    isDone: (volume: Volume) => boolean,
+    call: Call,
+  ): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      const isConflict = IaasError.is(error) && error.code === "IAAS_CONFLICT";
+      const latest = isConflict ? await this.#find(id, call) : null;
+      if (latest === null || !isDone(latest)) throw error;
+    }
   }
 
   async #known(volumeId: string, call: Call): Promise<Volume> {

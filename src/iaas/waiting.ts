@@ -1,4 +1,5 @@
 import { createConnection } from "node:net";
+import { setImmediate } from "node:timers/promises";
 
 import type { Call, Caller } from "./call.ts";
 import { IaasError, NotFoundError } from "./errors.ts";
@@ -96,6 +97,7 @@ export class Waiting {
     if (this.#polling) return;
     this.#polling = true;
     let intervalMs = this.#caller.capabilities.pollIntervalMs;
+    await setImmediate(); // one turn, so that waits of the same moment meet
     while (this.#watchers.size > 0) {
       const easy = await this.#tick([...this.#watchers]);
       intervalMs = easy ? this.#caller.capabilities.pollIntervalMs : Math.min(slowestPollMs, intervalMs * 2);

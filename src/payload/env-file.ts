@@ -1,9 +1,12 @@
-import { type ErrorOrigin } from "../iaas/errors.ts";
+import { type ErrorOrigin, InvalidInputError } from "../iaas/errors.ts";
 import { reveal } from "../iaas/secret.ts";
 import { check } from "../iaas/validation.ts";
 import { Payload } from "./payload.ts";
 
 const at: ErrorOrigin = { provider: "iaaskit", operation: "payload.envFile" };
+
+/** What has to be escaped between double quotes. */
+const special = '"\\$`';
 
 /**
  * Pairs as `NAME="value"` lines: read alike by POSIX shells (`. file`) and by systemd's `EnvironmentFile`.
@@ -18,15 +21,21 @@ export function writeEnvFile(payload: Payload): string {
 
 /** Reads what {@link writeEnvFile} wrote; blank lines and comments may stand between the pairs. */
 export function readEnvFile(text: string): Payload {
-  const environment: Record<string, string> = {};
-  const pair = /(?:[ \t]*(?:#[^\n]*)?\n)*([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\[^])*)"[ \t]*(?:\n|$)/y;
-  let end = 0;
-  for (let match = pair.exec(text); match !== null; match = pair.exec(text)) {
-    const [, name = "", value = ""] = match;
-    environment[name] = value.replaceAll(/\\(["\\$`])/g, "$1");
-    end = pair.lastIndex;
+  check(!text.includes("\0"), "payload", "must not contain a NUL character", at);
+  // Escaped characters step aside behind a NUL, so that the next quote is the end of a value.
+  const flat = text.replaceAll(/\\(["\\$`])/g, (_, character: string) => `\0${special.indexOf(character)}`);
+  const environment = Object.create(null) as Record<string, string>;
+  const line = /[ \t]*(?:#[^\n]*)?(?:\n|$)|([A-Za-z_][A-Za-z0-9_]*)="([^"]*)"[ \t]*(?:\n|$)/y;
+  for (let end = 0; end < flat.length; end = line.lastIndex) {
+    line.lastIndex = end;
+    const match = line.exec(flat);
+    if (match === null) {
+      const number = flat.slice(0, end).split("\n").length;
+      throw new InvalidInputError(`line ${number}`, 'must be NAME="value"', at);
+    }
+    const [, name, value = ""] = match;
+    if (name !== undefined)
+      environment[name] = value.replaceAll(/\0([0-3])/g, (_, index) => special.charAt(Number(index)));
   }
-  const line = text.slice(0, end).split("\n").length;
-  check(/^(\s*(#[^\n]*)?(\n|$))*$/.test(text.slice(end)), `line ${line}`, 'must be NAME="value"', at);
   return Payload.environment(environment);
 }

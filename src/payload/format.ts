@@ -1,4 +1,7 @@
-import { InvalidInputError } from "../iaas/errors.ts";
+import { isUtf8 } from "node:buffer";
+
+import { type ErrorOrigin } from "../iaas/errors.ts";
+import { check } from "../iaas/validation.ts";
 import { readEnvFile, writeEnvFile } from "./env-file.ts";
 import { readJson, writeJson } from "./json.ts";
 import { readLaunchParams, writeLaunchParams } from "./launch-params.ts";
@@ -17,6 +20,8 @@ export interface PayloadFormat {
   readonly readByCloudInit: boolean;
 }
 
+const at: ErrorOrigin = { provider: "iaaskit", operation: "payload.format" };
+
 /**
  * - `mime`: multipart for cloud-init; holds everything.
  * - `shell`: one POSIX script; everything but cloud-config.
@@ -26,32 +31,42 @@ export interface PayloadFormat {
  * - `launch-params`: zip with Stratos' pairs and files.
  */
 export const payloadFormats = Object.freeze({
-  mime: format(writeMime, readMime, true),
-  shell: format(writeShell, readShell, true),
-  json: format(writeJson, readJson, false),
-  "env-file": format(writePairs, readEnvFile, false),
-  stratos: format(writeStratos, readStratos, false),
-  "launch-params": { write: writeLaunchParams, read: readLaunchParams, readByCloudInit: false },
+  mime: textFormat(writeMime, readMime, true),
+  shell: textFormat(writeShell, readShell, true),
+  json: textFormat(writeJson, readJson, false),
+  "env-file": textFormat(writePairs, readEnvFile, false),
+  stratos: textFormat(writeStratos, readStratos, false),
+  "launch-params": format(writeLaunchParams, readLaunchParams, false),
 } satisfies Record<string, PayloadFormat>);
 
 export type PayloadFormatName = keyof typeof payloadFormats;
 
-function format(
+function textFormat(
   write: (payload: Payload) => string,
   read: (text: string) => Payload,
   readByCloudInit: boolean,
 ): PayloadFormat {
-  return Object.freeze({
-    write: (payload: Payload) => new TextEncoder().encode(write(payload)),
-    read: (bytes: Uint8Array) => read(Buffer.from(bytes).toString("utf8")),
-    readByCloudInit,
-  });
+  const readBytes = (bytes: Uint8Array): Payload => {
+    check(isUtf8(bytes), "payload", "is not UTF-8", at);
+    return read(Buffer.from(bytes).toString("utf8"));
+  };
+  return format((payload) => new TextEncoder().encode(write(payload)), readBytes, readByCloudInit);
+}
+
+function format(
+  write: (payload: Payload) => Uint8Array,
+  read: (bytes: Uint8Array) => Payload,
+  readByCloudInit: boolean,
+): PayloadFormat {
+  const writeParts = (payload: Payload): Uint8Array => {
+    check(payload.raw === null, "payload", "is raw: it goes as it is, in no form", at);
+    return write(payload);
+  };
+  return Object.freeze({ write: writeParts, read, readByCloudInit });
 }
 
 function writePairs(payload: Payload): string {
-  if (payload.files.length + payload.scripts.length + payload.cloudConfig.length > 0) {
-    const at = { provider: "iaaskit", operation: "payload.envFile" };
-    throw new InvalidInputError("payload", "holds more than pairs", at);
-  }
+  const others = payload.files.length + payload.scripts.length + payload.cloudConfig.length;
+  check(others === 0, "payload", "holds more than pairs", at);
   return writeEnvFile(payload);
 }

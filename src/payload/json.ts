@@ -50,7 +50,8 @@ export function readJson(text: string): Payload {
   const parsed = document.safeParse(parse(text));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new InvalidInputError(issue?.path.join(".") ?? "payload", issue?.message ?? "is not valid", at);
+    const field = issue?.path.join(".") ?? "";
+    throw new InvalidInputError(field === "" ? "payload" : field, issue?.message ?? "is not valid", at);
   }
   const { environment, files, scripts, cloudConfig } = parsed.data;
   const parts = [
@@ -70,7 +71,8 @@ export function readJson(text: string): Payload {
 function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
-  } catch (error) {
-    throw new InvalidInputError("payload", "is not JSON", { ...at, cause: error });
+  } catch {
+    // Without the cause: its message quotes the text, which may hold secrets.
+    throw new InvalidInputError("payload", "is not JSON", at);
   }
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 
 import { type ErrorOrigin } from "../iaas/errors.ts";
@@ -65,12 +66,19 @@ function readPart(part: string): Payload {
   const type = header(head, "content-type")?.split(";")[0]?.trim().toLowerCase();
   const encoding = header(head, "content-transfer-encoding")?.trim().toLowerCase() ?? "7bit";
   check(encoding === "base64" || encoding === "7bit", "content-transfer-encoding", "must be base64 or 7bit", at);
-  const text = encoding === "base64" ? Buffer.from(body, "base64").toString("utf8") : body;
+  const text = encoding === "base64" ? decode(body) : body;
   if (type === "text/cloud-config") return Payload.cloudConfig(text);
   check(type === "text/x-shellscript", "content-type", "must be text/cloud-config or text/x-shellscript", at);
   if (isShellPayload(text)) return readShell(text);
   const name = /filename="?([\w.-]+)"?/.exec(header(head, "content-disposition") ?? "")?.[1];
   return Payload.script(text, name === undefined ? {} : { name });
+}
+
+function decode(body: string): string {
+  const bytes = Buffer.from(body, "base64");
+  const intact = bytes.toString("base64") === body.replaceAll(/\s+/g, "") && isUtf8(bytes);
+  check(intact, "payload", "has a part that is not base64 of text", at);
+  return bytes.toString("utf8");
 }
 
 function header(head: string, name: string): string | undefined {

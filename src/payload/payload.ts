@@ -43,8 +43,15 @@ const nothing: PayloadContent = Object.freeze({
 
 const at: ErrorOrigin = { provider: "iaaskit", operation: "payload" };
 
-/** Names that would change how the guest's own programs run. */
-const dangerousNames = /^(PATH|LD_.*|BASH_ENV|ENV|IFS|PS4|PROMPT_COMMAND|SHELLOPTS|BASHOPTS|BASH_FUNC_.*)$/;
+/** Names that would change how the guest's own programs run; `__proto__` is no plain key of an object. */
+const dangerousNames = /^(PATH|LD_.*|BASH.*|ENV|IFS|PS4|PROMPT_COMMAND|SHELLOPTS|iaaskit_.*|__proto__)$/;
+
+/**
+ * Names that a shell keeps for itself: it drops their value, stops at it, or reckons with it, and then runs the
+ * commands in `OPTIND="a[$(reboot)]"`.
+ */
+const shellNames =
+  /^(_|E?UID|PPID|OPTIND|S?RANDOM|SECONDS|EPOCH(SECONDS|REALTIME)|LINENO|HISTCMD|DIRSTACK|FUNCNAME|GROUPS|PIPESTATUS|COMP_WORDBREAKS)$/;
 
 /**
  * What an instance is told when it starts: an immutable value. Combine parts with {@link Payload.and}.
@@ -67,8 +74,8 @@ export class Payload {
 
   private constructor(content: PayloadContent) {
     this.environment = Object.freeze(content.environment);
-    this.files = Object.freeze(content.files);
-    this.scripts = Object.freeze(content.scripts);
+    this.files = Object.freeze(content.files.map((file) => Object.freeze(file)));
+    this.scripts = Object.freeze(content.scripts.map((script) => Object.freeze(script)));
     this.cloudConfig = Object.freeze(content.cloudConfig);
     this.raw = content.raw;
     Object.freeze(this);
@@ -77,16 +84,17 @@ export class Payload {
   /**
    * Pairs that the instance sees as environment variables.
    *
-   * @throws InvalidInputError for a name that is no variable's, or that would change how programs run (`PATH`,
-   * `LD_*`, `IFS`, …), and for a value with a NUL.
+   * @throws InvalidInputError for a name that is no variable's, that would change how programs run (`PATH`, `LD_*`,
+   * `IFS`, …) or that a shell keeps for itself (`UID`, `RANDOM`, …), and for a value with a NUL.
    */
   static environment(pairs: Readonly<Record<string, string | Secret>>): Payload {
     for (const [name, value] of Object.entries(pairs)) {
       const field = `environment.${name}`;
       check(/^[A-Za-z_][A-Za-z0-9_]*$/.test(name), field, "must be letters, digits and _, no digit first", at);
       check(!dangerousNames.test(name), field, "would change how the guest's programs run", at);
+      check(!shellNames.test(name), field, "is a variable that shells keep for themselves", at);
       check(typeof value === "string" || value instanceof Secret, field, "must be a string or a Secret", at);
-      check(!reveal(value).includes("\0"), field, "must not contain a NUL character", at);
+      checkText(reveal(value), field);
     }
     return new Payload({ ...nothing, environment: { ...pairs } });
   }
@@ -94,7 +102,8 @@ export class Payload {
   /**
    * A file with text or bytes.
    *
-   * @param options.mode Default `0o644`, `0o600` for a secret.
+   * @param options.mode   Default `0o644`, `0o600` for a secret.
+   * @param options.secret Default false; a `Secret` always is.
    */
   static file(
     path: string,
@@ -102,16 +111,16 @@ export class Payload {
     options: { readonly mode?: number; readonly owner?: string; readonly secret?: boolean } = {},
   ): Payload {
     checkFields(options, ["mode", "owner", "secret"], "file", at);
-    const secret = options.secret ?? content instanceof Secret;
+    const secret = content instanceof Secret || options.secret === true;
     const { mode = secret ? 0o600 : 0o644, owner = null } = options;
     check(
-      isAbsolute(path) && !/[\0\n]|\/\.\.?(\/|$)|\/$/.test(path),
+      isAbsolute(path) && !/[\0\n\p{Surrogate}]|\/\.{0,2}(\/|$)/u.test(path),
       "file.path",
-      "must be absolute, without . or ..",
+      "must be absolute, without . or .. or //",
       at,
     );
     check(Number.isInteger(mode) && mode >= 0 && mode <= 0o7777, "file.mode", "must be from 0 to 0o7777", at);
-    check(owner === null || /^[\w.-]+(:[\w.-]+)?$/.test(owner), "file.owner", "must be user or user:group", at);
+    check(owner === null || /^\w[\w.-]*(:\w[\w.-]*)?$/.test(owner), "file.owner", "must be user or user:group", at);
     const bytes = content instanceof Uint8Array ? Uint8Array.from(content) : new TextEncoder().encode(reveal(content));
     return new Payload({ ...nothing, files: [{ path, content: bytes, mode, owner, secret }] });
   }
@@ -124,15 +133,22 @@ export class Payload {
   static script(text: string, options: { readonly name?: string } = {}): Payload {
     const { name = "script" } = options;
     check(text.startsWith("#!"), "script", "must begin with #! and its interpreter", at);
-    check(!text.includes("\0"), "script", "must not contain a NUL character", at);
-    check(/^[\w.-]+$/.test(name), "script.name", "must be letters, digits and _ . -", at);
+    checkText(text, "script");
+    check(/^\w[\w.-]*$/.test(name), "script.name", "must be letters, digits and _ . -, none of . and - first", at);
     return new Payload({ ...nothing, scripts: [{ name, text }] });
   }
 
-  /** Cloud-config for cloud-init: YAML text, with or without its `#cloud-config` line, or an object. */
+  /**
+   * Cloud-config for cloud-init: YAML text, with or without its `#cloud-config` line, or an object.
+   *
+   * @throws InvalidInputError for an object with a Secret: it would arrive as `[secret]`.
+   */
   static cloudConfig(config: string | Readonly<Record<string, unknown>>): Payload {
-    const text = typeof config === "string" ? config.replace(/^#cloud-config[ \t]*\r?\n/, "") : JSON.stringify(config);
-    return new Payload({ ...nothing, cloudConfig: [text] });
+    check(!holdsSecret(config), "cloudConfig", "must not hold a Secret: it is not kept secret here", at);
+    const yaml =
+      typeof config === "string" ? config.replace(/^(#cloud-config[ \t]*\r?\n)+/, "") : JSON.stringify(config);
+    checkText(yaml, "cloudConfig");
+    return new Payload({ ...nothing, cloudConfig: [yaml] });
   }
 
   /** Bytes or text that the instance gets exactly as they are. */
@@ -195,6 +211,16 @@ export class Payload {
   [inspect.custom](): string {
     return `Payload ${inspect(this.toJSON())}`;
   }
+}
+
+/** Half a surrogate pair has no bytes in UTF-8: it would arrive as another character. */
+function checkText(text: string, field: string): void {
+  check(!/[\0\p{Surrogate}]/u.test(text), field, "must not contain a NUL character or half a surrogate pair", at);
+}
+
+function holdsSecret(value: unknown): boolean {
+  if (value instanceof Secret) return true;
+  return typeof value === "object" && value !== null && Object.values(value).some(holdsSecret);
 }
 
 function base64(bytes: Uint8Array): string {

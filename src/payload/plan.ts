@@ -100,7 +100,7 @@ export function planPayload(
   if (channel === "direct") return planDirect(payload, limits, at);
 
   const format = payload.raw === null ? (options.format ?? "mime") : null;
-  check(format === null || format in payloadFormats, "payloadFormat", "is not known", at);
+  check(format === null || Object.hasOwn(payloadFormats, format), "payloadFormat", "is not known", at);
   const plain = payload.raw ?? payloadFormats[format ?? "mime"].write(payload);
   const fields = { channel, format, measuredOn, limitBytes };
   const plainBytes = measured(plain, measuredOn);

@@ -13,7 +13,6 @@ const environmentFile = "payload.env";
 /** What every payload script begins with; the lines behind it are nothing but calls of its functions. */
 const preamble = `#!/bin/sh
 # iaaskit payload 1
-umask 077
 iaaskit_dir="\${IAASKIT_DIR:-/etc/iaaskit}"
 iaaskit_status=0
 iaaskit_failed() {
@@ -24,8 +23,8 @@ iaaskit_decode() {
   if [ "$1" = base64 ]; then printf %s "$2" | base64 -d; else printf %s "$2"; fi
 }
 iaaskit_file() {
-  { mkdir -p "\${1%/*}/" && rm -f "$1" && iaaskit_decode "$4" "$5" >"$1" && chmod "$2" "$1" &&
-    { [ -z "$3" ] || chown "$3" "$1"; }; } || iaaskit_failed "file $1"
+  { mkdir -p "\${1%/*}/" && rm -f "$1" && (umask 077 && iaaskit_decode "$4" "$5" >"$1") &&
+    { [ -z "$3" ] || chown "$3" "$1"; } && chmod "$2" "$1"; } || iaaskit_failed "file $1"
 }
 iaaskit_environment() {
   iaaskit_file "$iaaskit_dir/${environmentFile}" 0600 '' text "$1"
@@ -40,6 +39,7 @@ iaaskit_script() {
 }
 `;
 const ending = 'exit "$iaaskit_status"\n';
+const quotedQuote = String.raw`'\''`;
 
 /**
  * The payload as one POSIX shell script: it puts the pairs into `/etc/iaaskit/payload.env` and exports them,
@@ -74,30 +74,30 @@ export function isShellPayload(text: string): boolean {
 export function readShell(text: string): Payload {
   check(isShellPayload(text) && text.endsWith(ending), "payload", "is not a payload script of this version", at);
   const body = text.slice(preamble.length, -ending.length);
-  const call = /iaaskit_(environment|file|script)((?: '(?:[^']|'\\'')*')+)\n/y;
-  let payload = Payload.empty;
-  let end = 0;
-  for (let match = call.exec(body); match !== null; match = call.exec(body)) {
-    const [, kind = "", quoted = ""] = match;
-    payload = payload.and(partOf(kind, unquote(quoted)));
-    end = call.lastIndex;
+  check(!body.includes("\0"), "payload", "must not contain a NUL character", at);
+  // Without the quotes that are quoted themselves, text outside of words and words take turns.
+  const pieces = `\n${body}`.replaceAll(quotedQuote, "\0").split("'");
+  check(pieces.length % 2 === 1 && pieces.pop() === "\n", "payload", "is not a payload script of this version", at);
+  const calls: string[][] = [];
+  for (let index = 0; index < pieces.length; index += 2) {
+    const [outside, word = ""] = pieces.slice(index, index + 2);
+    const name = /^\niaaskit_(\w+) $/.exec(outside ?? "")?.[1];
+    if (name !== undefined) calls.push([name]);
+    check(name !== undefined || outside === " ", "payload", "is not a payload script of this version", at);
+    calls.at(-1)?.push(word.replaceAll("\0", "'"));
   }
-  check(end === body.length, "payload", "is not a payload script of this version", at);
-  return payload;
+  return calls.map(partOf).reduce((payload, part) => payload.and(part), Payload.empty);
 }
 
 /** One word of a POSIX shell. */
 function quote(word: string): string {
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  return `'${word.replaceAll("'", quotedQuote)}'`;
 }
 
-function unquote(words: string): string[] {
-  return [...words.matchAll(/ '((?:[^']|'\\'')*)'/g)].map(([, word = ""]) => word.replaceAll(String.raw`'\''`, "'"));
-}
-
-function partOf(kind: string, words: readonly string[]): Payload {
-  if (kind === "environment") return readEnvFile(words[0] ?? "");
-  if (kind === "script") return Payload.script(words[1] ?? "", { name: words[0] ?? "" });
+function partOf([call, ...words]: readonly string[]): Payload {
+  if (call === "environment") return readEnvFile(words[0] ?? "");
+  if (call === "script") return Payload.script(words[1] ?? "", { name: words[0] ?? "" });
+  check(call === "file", "payload", "is not a payload script of this version", at);
   const [path = "", mode = "", owner = "", encoding, content = ""] = words;
   return Payload.file(path, encoding === "base64" ? Buffer.from(content, "base64") : content, {
     mode: Number.parseInt(mode, 8),

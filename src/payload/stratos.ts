@@ -29,16 +29,13 @@ export function writeStratos(payload: Payload): string {
  * empty segments, which the original left behind, are passed over.
  */
 export function readStratos(text: string): Payload {
-  const environment: Record<string, string> = {};
-  for (const segment of text.trim().split(",")) {
+  const environment = Object.create(null) as Record<string, string>;
+  const line = text.replace(/(?<![\r\n])[\r\n]+$/, "");
+  for (const [index, segment] of line.split(",").entries()) {
     if (segment.trim() === "") continue;
     const split = segment.indexOf("=");
-    check(
-      split > 0,
-      "payload",
-      `must be KEY=value pairs; this is none: segment ${JSON.stringify(segment.slice(0, 20))}`,
-      at,
-    );
+    // The segment itself is not shown: it may be the rest of a password with a comma.
+    check(split > 0, "payload", `must be KEY=value pairs; segment ${index + 1} is none`, at);
     environment[segment.slice(0, split).trim()] = segment.slice(split + 1);
   }
   return Payload.environment(environment);

@@ -10,6 +10,8 @@ import {
 const neverSent = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN"]);
 /** The connection broke, or its answer did not come: it may have happened. */
 const broken = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "ECONNABORTED", "ERR_STREAM_PREMATURE_CLOSE"]);
+/** What came back was not HTTP. */
+const garbled = /^HPE_/;
 const untrusted = /^(CERT_|ERR_TLS_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_)/;
 
 /** The error for what went wrong below HTTP; `null` for what did not. */
@@ -22,7 +24,7 @@ export function networkError(cause: unknown, details: IaasErrorDetails): AnyIaas
   }
   if (neverSent.has(code))
     return new UnavailableError(`the endpoint cannot be reached: ${cause.message}`, full("not-applied"));
-  if (broken.has(code) || cause.name === "TimeoutError" || /socket hang up/.test(cause.message)) {
+  if (broken.has(code) || garbled.test(code) || cause.name === "TimeoutError" || /socket hang up/.test(cause.message)) {
     return new UnavailableError(`the connection broke: ${cause.message}`, full("unknown"));
   }
   return null;

@@ -1,8 +1,8 @@
-import { Transform } from "node:stream";
+import { pipeline, Readable, Transform } from "node:stream";
 
 import type { EC2 } from "@aws-sdk/client-ec2";
 
-import { MissingDependencyError, UnavailableError } from "../../iaas/errors.ts";
+import { Redactor } from "../../iaas/redaction.ts";
 import { reveal, type Secret } from "../../iaas/secret.ts";
 
 /** The keys of an AWS account or role. */
@@ -10,6 +10,8 @@ export interface Ec2Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string | Secret;
   readonly sessionToken?: string | Secret | undefined;
+  /** When they end: a function that gives them is asked again 5 minutes before. Left out: never. */
+  readonly expiration?: Date | undefined;
 }
 
 export interface Ec2ClientOptions {
@@ -18,12 +20,16 @@ export interface Ec2ClientOptions {
   readonly credentials?: Ec2Credentials | (() => Promise<Ec2Credentials>) | undefined;
 }
 
-const sdkPackage = "@aws-sdk/client-ec2";
 const connectTimeoutMs = 10_000;
+/** At the SDK's own limit of 50 a call that waits for its turn runs into its time to connect. Pacing is the limit. */
+const connections = { maxSockets: Number.POSITIVE_INFINITY };
 /** No answer of EC2 is longer; a page of 1,000 instances has about 8 MB. */
 const answerAtMost = 32 * 1024 * 1024;
-/** The SDK's XML reader takes a time that grows with the square of a text's length. EC2's longest text is 88 kB. */
+/** Nor is one text in it: the longest is a console output of 88 kB. */
 const textAtMost = 256 * 1024;
+/** The root element begins within the first bytes. */
+const rootWithin = 1_024;
+const clockRefusals = new Set(["AuthFailure", "RequestExpired", "SignatureDoesNotMatch"]);
 
 /** EC2 through AWS' SDK, loaded at first use. The SDK makes one attempt: the base class paces and repeats. */
 export class Ec2Client {
@@ -34,7 +40,6 @@ export class Ec2Client {
     this.#options = options;
   }
 
-  /** @throws MissingDependencyError when the SDK is not installed. */
   async connect(): Promise<EC2> {
     this.#connected ??= this.#create();
     return await this.#connected;
@@ -46,17 +51,24 @@ export class Ec2Client {
 
   async #create(): Promise<EC2> {
     const { region, endpoint, credentials } = this.#options;
-    const sdk = await import("@aws-sdk/client-ec2").catch((error: unknown) => {
-      const isMissing = error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND";
-      throw isMissing ? new MissingDependencyError(sdkPackage, { provider: "ec2", operation: "connect" }) : error;
-    });
+    const sdk = await import("@aws-sdk/client-ec2");
     const client = new sdk.EC2({
       region,
       maxAttempts: 1,
-      requestHandler: { connectionTimeout: connectTimeoutMs },
+      requestHandler: { connectionTimeout: connectTimeoutMs, httpAgent: connections, httpsAgent: connections },
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(credentials === undefined ? {} : { credentials: async () => revealed(credentials) }),
     });
+    client.middlewareStack.add(
+      (next, context) => async (args) => {
+        try {
+          return await next(args);
+        } catch (error) {
+          throw withoutCredentials(error, context);
+        }
+      },
+      { step: "initialize", name: "iaaskitSecrets", priority: "high" },
+    );
     client.middlewareStack.add(
       (next) => async (args) => {
         try {
@@ -69,13 +81,15 @@ export class Ec2Client {
       { step: "initialize", name: "iaaskitClock" },
     );
     client.middlewareStack.add(
-      (next) => async (args) => {
-        const result = await next(args);
-        const response = result.response as { body?: unknown };
-        if (isReadable(response.body)) response.body = limited(response.body);
-        return result;
-      },
-      { step: "deserialize", name: "iaaskitAnswerLimit", priority: "low" },
+      (next, { commandName = "" }) =>
+        async (args) => {
+          const result = await next(args);
+          const response = result.response as { body?: unknown; readonly statusCode: number };
+          const root = response.statusCode < 300 ? `<${commandName.replace(/Command$/, "Response")}` : "";
+          if (response.body instanceof Readable) response.body = checked(response.body, root);
+          return result;
+        },
+      { step: "deserialize", name: "iaaskitAnswer", priority: "low" },
     );
     return client;
   }
@@ -83,22 +97,28 @@ export class Ec2Client {
 
 async function revealed(
   credentials: Ec2Credentials | (() => Promise<Ec2Credentials>),
-): Promise<{ accessKeyId: string; secretAccessKey: string; sessionToken?: string }> {
-  const { accessKeyId, secretAccessKey, sessionToken } =
+): Promise<{ accessKeyId: string; secretAccessKey: string; sessionToken?: string; expiration?: Date }> {
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } =
     typeof credentials === "function" ? await credentials() : credentials;
   return {
     accessKeyId,
     secretAccessKey: reveal(secretAccessKey),
     ...(sessionToken === undefined ? {} : { sessionToken: reveal(sessionToken) }),
+    ...(expiration === undefined ? {} : { expiration }),
   };
 }
 
-/** The same stream, ended with an error when it, or one text in it, is longer than any answer of EC2. */
-function limited(body: NodeJS.ReadableStream): Transform {
+/**
+ * The same stream, ended with an error when it, or one text in it, is longer than any answer of EC2, or when it does
+ * not begin with `root`: a portal's page, or nothing at all, would be read as an empty list.
+ */
+function checked(body: Readable, root: string): Readable {
+  let head = "";
   let total = 0;
   let textLength = 0;
-  const limit = new Transform({
+  const check = new Transform({
     transform(chunk: Buffer, _, done) {
+      if (total < rootWithin) head += chunk.toString("latin1");
       total += chunk.byteLength;
       const lastTag = chunk.lastIndexOf("<");
       const firstTag = chunk.indexOf("<");
@@ -106,12 +126,13 @@ function limited(body: NodeJS.ReadableStream): Transform {
         firstTag === -1 ? textLength + chunk.byteLength : Math.max(textLength + firstTag, longestText(chunk));
       textLength = lastTag === -1 ? textLength + chunk.byteLength : chunk.byteLength - lastTag;
       if (total <= answerAtMost && longest <= textAtMost) return done(null, chunk);
-      const at = { provider: "ec2", operation: "read" };
-      done(new UnavailableError("the answer is longer than any of EC2's", at));
+      done(new Error("the answer is longer than any of EC2's"));
+    },
+    flush(done) {
+      done(head.includes(root) ? null : new Error(`the answer has no ${root}>`));
     },
   });
-  body.on("error", (error) => limit.destroy(error));
-  return body.pipe(limit);
+  return pipeline(body, check, () => undefined); // the reader of the result gets the error
 }
 
 function longestText(chunk: Buffer): number {
@@ -124,12 +145,22 @@ function longestText(chunk: Buffer): number {
   return longest;
 }
 
+/** On a machine whose clock is wrong the SDK calls every refusal corrected; only these are due to the clock. */
 function isClockCorrected(error: unknown): boolean {
-  const metadata = (error as { readonly $metadata?: { clockSkewCorrected?: unknown; httpStatusCode?: number } } | null)
-    ?.$metadata;
-  return metadata?.clockSkewCorrected === true && (metadata.httpStatusCode ?? 500) < 500;
+  if (!(error instanceof Error) || !clockRefusals.has(error.name)) return false;
+  return (error as { readonly $metadata?: { clockSkewCorrected?: unknown } }).$metadata?.clockSkewCorrected === true;
 }
 
-function isReadable(body: unknown): body is NodeJS.ReadableStream {
-  return typeof body === "object" && body !== null && "pipe" in body;
+/** The same error. EC2 may repeat what was signed; the base knows no credentials that a function or AWS' chain gave. */
+function withoutCredentials(error: unknown, context: object): unknown {
+  const { __smithy_context: smithy } = context as {
+    __smithy_context?: { selectedHttpAuthScheme?: { identity?: { secretAccessKey?: string; sessionToken?: string } } };
+  };
+  const { secretAccessKey = "", sessionToken = "" } = smithy?.selectedHttpAuthScheme?.identity ?? {};
+  const redactor = new Redactor([secretAccessKey, sessionToken]);
+  if (error instanceof Error) {
+    error.message = redactor.clean(error.message);
+    if (error.stack !== undefined) error.stack = redactor.clean(error.stack);
+  }
+  return error;
 }

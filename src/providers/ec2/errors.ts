@@ -7,6 +7,7 @@ import {
   type IaasErrorDetails,
   InsufficientCapacityError,
   InvalidInputError,
+  MissingDependencyError,
   NotFoundError,
   PermissionDeniedError,
   ProviderFailureError,
@@ -98,6 +99,7 @@ const table = new Map<string, Make>([
 
   ["InternalError", unavailable],
   ["InternalFailure", unavailable],
+  ["Client.InternalError", permission], // mostly a key of an encrypted volume that may not be used
   ["Unavailable", unavailable],
   ["ServiceUnavailable", unavailable],
 
@@ -118,13 +120,14 @@ const table = new Map<string, Make>([
   ["InvalidParameter", invalid("request")],
   ["InvalidParameterCombination", invalid("request")],
   ["UnknownParameter", invalid("request")],
-  ["InvalidAMIID.Unavailable", invalid("image")],
+  ["InvalidAMIID.Unavailable", notFound], // deregistered
   ["InvalidUserData.Malformed", invalid("payload")],
 ]);
 
 /** What a launch names, by the code for a thing of that kind that is not there. */
 const launchFields = new Map<string, string>([
   ["InvalidAMIID.NotFound", "image"],
+  ["InvalidAMIID.Unavailable", "image"],
   ["InvalidAMIID.Malformed", "image"],
   ["InvalidInstanceType.NotFound", "size"],
   ["InvalidKeyPair.NotFound", "keyPair"],
@@ -140,25 +143,39 @@ const launchFields = new Map<string, string>([
 
 /** Turn what AWS' SDK threw, or an instance's state reason, into an error of this library. */
 export function toEc2Error(cause: unknown, at: ErrorOrigin): AnyIaasError {
-  const code = codeOf(cause);
-  const message = cause instanceof Error ? cause.message : String(cause);
-  const details = { ...at, vendorCode: code, requestId: requestIdOf(cause), retryAfterMs: retryAfterOf(cause), cause };
-  const field = at.operation === "launch" ? launchFields.get(code) : undefined;
-  const make = field === undefined ? makerOf(code, message) : invalid(field);
-  if (make !== undefined) return make(message, details);
+  if (isMissing(cause)) return new MissingDependencyError("@aws-sdk/client-ec2", { ...at, cause });
+  const { name = "", message = String(cause) } = cause instanceof Error ? cause : {};
+  const details = { ...at, requestId: requestIdOf(cause), retryAfterMs: retryAfterOf(cause), cause };
+  const make = makerOf(name, message, at);
+  if (make !== undefined) return make(message, { ...details, vendorCode: name });
   const network = networkError(cause, details);
   if (network !== null) return network;
   const status = statusOf(cause);
   if (status === 429) return new ThrottledError(message, details);
-  // An answer that is no answer of EC2's: a gateway's page, or one that was cut off.
-  if (status !== undefined && (status >= 500 || status < 300)) {
-    return new UnavailableError(`the endpoint answered ${status}, and not as EC2 does`, details);
-  }
-  return new ProviderFailureError(`${code}: ${message}`, details);
+  const isCoded = isFromEc2(cause);
+  const full = isCoded ? { ...details, vendorCode: name } : details;
+  // Without a code of EC2's it is a gateway's page, or an answer that was cut off.
+  const text =
+    isCoded || status === undefined
+      ? `${name}: ${message}`
+      : `the endpoint answered ${status}, and not as EC2 does: ${message.split("\n", 1)[0]}`;
+  const mayHaveDone = status !== undefined && (status >= 500 || status < 300);
+  return mayHaveDone ? new UnavailableError(text, full) : new ProviderFailureError(text, full);
 }
 
-function makerOf(code: string, message: string): Make | undefined {
-  const exact = table.get(code);
+/** Whether EC2 has refused with this code. */
+export function hasName(error: unknown, code: string): boolean {
+  return error instanceof Error && error.name === code;
+}
+
+/** @param name The SDK has the code in the name of its error; a state reason has `Server.` or `Client.` before it. */
+function makerOf(name: string, message: string, { operation }: ErrorOrigin): Make | undefined {
+  const code = name.replace(/^(Server|Client)\./, "");
+  const field = operation === "launch" ? launchFields.get(code) : undefined;
+  if (field !== undefined) return invalid(field);
+  // Of a launch it means "not in this zone"; of anything else that it can never be.
+  if (code === "Unsupported" && operation !== "launch") return invalid("request");
+  const exact = table.get(name) ?? table.get(code);
   if (exact !== undefined) return exact;
   if (code === "InvalidParameterValue") return byMessage(message);
   if (code.endsWith(".NotFound") || code.endsWith(".Unknown")) return notFound;
@@ -178,10 +195,15 @@ function byMessage(message: string): Make {
   return invalid("request");
 }
 
-/** The SDK puts the code into the name of its error; a state reason has `Server.` or `Client.` before it. */
-function codeOf(cause: unknown): string {
-  const name = cause instanceof Error ? cause.name : "";
-  return name.replace(/^(Server|Client)\./, "");
+/** Whether a package could not be loaded. */
+function isMissing(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND";
+}
+
+/** Whether EC2 itself has given it a code: what else has a status the SDK calls `Unknown`, or fails to read. */
+function isFromEc2(cause: unknown): boolean {
+  if (!(cause instanceof Error) || cause.name === "Unknown") return false;
+  return "$fault" in cause || /^(Server|Client)\./.test(cause.name);
 }
 
 function metadataOf(cause: unknown): { readonly httpStatusCode?: unknown; readonly requestId?: unknown } {

@@ -1,6 +1,6 @@
 import type { CallContext } from "../../iaas/call.ts";
 import type { CapabilityFindings, Facets } from "../../iaas/capabilities.ts";
-import { NotFoundError } from "../../iaas/errors.ts";
+import { NotFoundError, UnavailableError } from "../../iaas/errors.ts";
 import { Iaas } from "../../iaas/iaas.ts";
 import type { ListInput } from "../../iaas/instances.ts";
 import type { LaunchInput } from "../../iaas/launcher.ts";
@@ -84,7 +84,8 @@ export class Ec2Iaas extends Iaas<typeof ec2Capabilities> {
     const { Instances: launched = [] } = await ec2.runInstances(runInstancesInput(input, groupIds), {
       abortSignal: context.signal,
     });
-    return toInstance(launched[0] ?? {}, this.#region);
+    if (launched[0] === undefined) throw new UnavailableError("the answer names no instance", context);
+    return toInstance(launched[0], this.#region);
   }
 
   protected override async _get({ id }: { readonly id: string }, context: CallContext): Promise<FoundInstance> {

@@ -5,6 +5,7 @@ import { NotFoundError } from "../../iaas/errors.ts";
 import { type Image, Images, type ImageVisibility } from "../../iaas/images.ts";
 import type { Ownership, Page } from "../../iaas/model.ts";
 import type { Ec2Client } from "./client.ts";
+import { hasName } from "./errors.ts";
 import { ownedBy, pageOf } from "./filters.ts";
 import { tagged, toImage } from "./mappers.ts";
 
@@ -64,7 +65,10 @@ export class Ec2Images extends Images {
     const snapshots = (found[0]?.BlockDeviceMappings ?? []).map(({ Ebs }) => Ebs?.SnapshotId);
     await ec2.deregisterImage({ ImageId: image.id }, options);
     for (const SnapshotId of snapshots) {
-      if (SnapshotId !== undefined) await ec2.deleteSnapshot({ SnapshotId }, options);
+      if (SnapshotId === undefined) continue;
+      await ec2.deleteSnapshot({ SnapshotId }, options).catch((error: unknown) => {
+        if (!hasName(error, "InvalidSnapshot.NotFound")) throw error;
+      });
     }
   }
 

@@ -1,15 +1,22 @@
 import { z } from "zod";
 
 /** Settings of a launch that only EC2 has: `providerOptions: { ec2: … }`. */
-export const ec2LaunchOptions = z.strictObject({
+export interface Ec2LaunchOptions {
   /** A spot instance, at most at the on-demand price or at `maxPrice` US dollars an hour. */
-  spot: z.union([z.literal(true), z.strictObject({ maxPrice: z.string().regex(/^\d+(\.\d+)?$/) })]).optional(),
+  readonly spot?: true | { readonly maxPrice: string } | undefined;
   /** Name or ARN of the instance profile whose role the guest has. */
-  iamInstanceProfile: z.string().min(1).optional(),
+  readonly iamInstanceProfile?: string | undefined;
   /** Overrides what the subnet says. */
-  associatePublicIpAddress: z.boolean().optional(),
-  /** `required`, the default: the metadata service answers IMDSv2 only. */
-  metadataTokens: z.enum(["required", "optional"]).optional(),
-});
+  readonly associatePublicIpAddress?: boolean | undefined;
+  /** Default `required`: the metadata service answers IMDSv2 only. */
+  readonly metadataTokens?: "required" | "optional" | undefined;
+}
 
-export type Ec2LaunchOptions = z.infer<typeof ec2LaunchOptions>;
+const price = z.string().regex(/^\d+(\.\d+)?$/, "must be a number of US dollars, as 0.05");
+
+export const ec2LaunchOptions = z.strictObject({
+  spot: z.union([z.literal(true), z.strictObject({ maxPrice: price })]).optional(),
+  iamInstanceProfile: z.string().min(1).optional(),
+  associatePublicIpAddress: z.boolean().optional(),
+  metadataTokens: z.enum(["required", "optional"]).optional(),
+}) satisfies z.ZodType<Ec2LaunchOptions>;

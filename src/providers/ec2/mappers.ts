@@ -31,7 +31,7 @@ const instanceStates: Readonly<Record<string, InstanceState>> = {
 };
 
 /** State reasons of an end that somebody asked for. */
-const wanted = /\.(UserInitiated|InstanceInitiated)(Shutdown|Hibernate)$|^User initiated/;
+const wanted = /\.(UserInitiated|InstanceInitiated)(Shutdown|Hibernate)$/;
 
 export function toInstance(instance: Ec2Instance, region: string): FoundInstance {
   const tags = tagRecord(instance.Tags);

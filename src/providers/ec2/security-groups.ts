@@ -4,6 +4,7 @@ import type { CallContext, Caller } from "../../iaas/call.ts";
 import type { Ownership, Page } from "../../iaas/model.ts";
 import { type SecurityGroup, type SecurityGroupRule, SecurityGroups } from "../../iaas/security-groups.ts";
 import type { Ec2Client } from "./client.ts";
+import { hasName } from "./errors.ts";
 import { ownedBy, pageOf } from "./filters.ts";
 import { tagged, toPermission, toSecurityGroup } from "./mappers.ts";
 import { vpcOf } from "./networks.ts";
@@ -99,8 +100,4 @@ async function eachOrAll(
       });
     }
   }
-}
-
-function hasName(error: unknown, name: string): boolean {
-  return error instanceof Error && error.name === name;
 }

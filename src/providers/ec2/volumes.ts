@@ -1,5 +1,5 @@
 import type { CallContext, Caller } from "../../iaas/call.ts";
-import { NotFoundError, QuotaExceededError } from "../../iaas/errors.ts";
+import { ConflictError, NotFoundError, QuotaExceededError } from "../../iaas/errors.ts";
 import type { Ownership, Page } from "../../iaas/model.ts";
 import { launchToken } from "../../iaas/ownership.ts";
 import { type Snapshot, type Volume, Volumes, type VolumeSource } from "../../iaas/volumes.ts";
@@ -71,10 +71,17 @@ export class Ec2Volumes extends Volumes {
     const ec2 = await this.#client.connect();
     const { volume, instanceId } = input;
     const device = input.device ?? (await this.#freeDevice(instanceId, context));
-    await ec2.attachVolume(
-      { VolumeId: volume.id, InstanceId: instanceId, Device: device },
-      { abortSignal: context.signal },
-    );
+    try {
+      await ec2.attachVolume(
+        { VolumeId: volume.id, InstanceId: instanceId, Device: device },
+        { abortSignal: context.signal },
+      );
+    } catch (error) {
+      // Another name can be taken for one of ours; the caller's own does not become free by waiting.
+      const isTaken = error instanceof Error && /already in use/.test(error.message);
+      if (input.device !== null && isTaken) throw new ConflictError("in-use", error.message, { ...context, cause: error });
+      throw error;
+    }
   }
 
   protected override async _detach(

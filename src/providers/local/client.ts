@@ -7,7 +7,7 @@ import type { Payload } from "../../payload/payload.ts";
 import { prepareContent } from "./content.ts";
 import { toInstance } from "./mappers.ts";
 import type { AddressRecord, AssociationRecord, InstanceRecord } from "./model.ts";
-import { addressesFor, portFor } from "./network.ts";
+import { addressesFor, hasOwnAddresses, portFor } from "./network.ts";
 import { endTree, isAlive, ownIdentity } from "./processes.ts";
 import { exitCodeOf, markerOf, processOf, startProcesses } from "./runner.ts";
 import { Store } from "./store.ts";
@@ -54,7 +54,7 @@ export class LocalClient {
       payloadFiles: [],
     };
     if (!(await this.store.create("instances", recordName(record.id), record))) return await this.#existing(wanted, at);
-    const address = await this.claimAddress("instance", record.id);
+    const address = await this.#claimAddress(record.id);
     const publishedPorts = [];
     for (const port of ports) publishedPorts.push({ port, publishedPort: await portFor(address, port) });
     record = { ...record, address, publishedPorts };
@@ -89,11 +89,11 @@ export class LocalClient {
       processAlive: leader !== null && (await isAlive(leader)),
       exitCode: await exitCodeOf(record, folder),
     };
-    const associations = await this.associationsOf(record.id);
+    const leading = (await this.associations()).filter(({ instanceId }) => instanceId === record.id);
     return toInstance(
       record,
       observed,
-      associations.map(({ address }) => address),
+      leading.map(({ address }) => address),
     );
   }
 
@@ -102,9 +102,11 @@ export class LocalClient {
     const record = await this.get(id, at);
     await this.#save({ ...record, intent: "terminating" });
     await this.#endProcesses(record);
-    for (const { address } of await this.associationsOf(id)) await this.dissociate(address);
+    const associations = await this.store.list<AssociationRecord>("associations");
+    for (const { address, instanceId } of associations) if (instanceId === id) await this.dissociate(address);
     await rm(this.folderOf(id), { recursive: true, force: true });
-    if (record.address !== "") await this.freeAddress(record.address, id);
+    const addresses = await this.store.list<AddressRecord>("addresses");
+    for (const { address, usedBy } of addresses) if (usedBy === id) await this.store.remove("addresses", address);
     await this.store.remove("instances", recordName(id));
   }
 
@@ -126,25 +128,6 @@ export class LocalClient {
     await startProcesses(record, this.folderOf(id));
   }
 
-  /** Takes an address for a while: nobody else on this machine gets it. */
-  async claimAddress(use: "instance" | "floating-ip", usedBy: string): Promise<string> {
-    for (const address of addressesFor(use, `${this.store.folder} ${usedBy}`)) {
-      const record: AddressRecord = { address, usedBy };
-      if (address === "127.0.0.1" || (await this.store.create("addresses", address, record))) return address;
-    }
-    return "127.0.0.1";
-  }
-
-  async freeAddress(address: string, usedBy: string): Promise<void> {
-    const record = await this.store.read<AddressRecord>("addresses", address);
-    if (record?.usedBy === usedBy) await this.store.remove("addresses", address);
-  }
-
-  /** The floating IPs that lead to the instance now. */
-  async associationsOf(id: string): Promise<AssociationRecord[]> {
-    return (await this.associations()).filter(({ instanceId }) => instanceId === id);
-  }
-
   /** Associations whose forwarder runs, or is being started. */
   async associations(): Promise<AssociationRecord[]> {
     const all = await this.store.list<AssociationRecord>("associations");
@@ -157,6 +140,15 @@ export class LocalClient {
     const association = await this.store.read<AssociationRecord>("associations", address);
     await endTree(association?.forwarder ?? null, forwarderMarker(this.store.folder, address));
     await this.store.remove("associations", address);
+  }
+
+  /** An address that no other instance of this folder has. */
+  async #claimAddress(usedBy: string): Promise<string> {
+    for (const address of addressesFor("instance", `${this.store.folder} ${usedBy}`)) {
+      const record: AddressRecord = { address, usedBy };
+      if (!hasOwnAddresses || (await this.store.create("addresses", address, record))) return address;
+    }
+    return "127.0.0.1";
   }
 
   async #endProcesses(record: InstanceRecord): Promise<void> {

@@ -8,6 +8,7 @@ import type { Ownership, Page } from "../../iaas/model.ts";
 import { forwarderMarker, type LocalClient } from "./client.ts";
 import { toFloatingIp } from "./mappers.ts";
 import type { AssociationRecord, FloatingIpRecord, InstanceRecord } from "./model.ts";
+import { addressesFor } from "./network.ts";
 import { identityOf, ownIdentity, type ProcessIdentity } from "./processes.ts";
 
 const forwarder = fileURLToPath(new URL("./forwarder.mjs", import.meta.url));
@@ -23,10 +24,11 @@ export class LocalFloatingIps extends FloatingIps {
 
   protected override async _allocate({ ownership }: { readonly ownership: Ownership }): Promise<FloatingIp> {
     const { store } = this.#client;
-    const address = await this.#client.claimAddress("floating-ip", `${ownership.owner} ${ownership.key}`);
-    const record: FloatingIpRecord = { address, ownership };
-    await store.create("floating-ips", address, record);
-    return toFloatingIp(record, undefined);
+    for (const address of addressesFor("floating-ip", `${store.folder} ${ownership.owner} ${ownership.key}`)) {
+      const record: FloatingIpRecord = { address, ownership };
+      if (await store.create("floating-ips", address, record)) return toFloatingIp(record, undefined);
+    }
+    throw new TypeError("addresses never run out"); // the generator has no end on Linux, where this flag is on
   }
 
   protected override async _list(): Promise<Page<FloatingIp>> {
@@ -76,10 +78,8 @@ export class LocalFloatingIps extends FloatingIps {
   }
 
   protected override async _release({ floatingIp }: { readonly floatingIp: FloatingIp }): Promise<void> {
-    const { address, ownership } = floatingIp;
-    await this.#client.dissociate(address);
-    await this.#client.store.remove("floating-ips", address);
-    await this.#client.freeAddress(address, `${ownership?.owner ?? ""} ${ownership?.key ?? ""}`);
+    await this.#client.dissociate(floatingIp.address);
+    await this.#client.store.remove("floating-ips", floatingIp.address);
   }
 
   /** Starts the forwarding process; it listens when this resolves. */

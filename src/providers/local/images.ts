@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { cp, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { CallContext, Caller } from "../../iaas/call.ts";
@@ -7,10 +7,6 @@ import { type Image, Images } from "../../iaas/images.ts";
 import type { Ownership, Page } from "../../iaas/model.ts";
 import type { LocalClient } from "./client.ts";
 import { manifestFile, readManifest } from "./content.ts";
-import { errorCode } from "./errors.ts";
-
-/** Beside the manifest of an image that was made of an instance. */
-const ownershipFile = ".iaaskit-ownership.json";
 
 /** Images as folders with an `image.json`: the caller's own, and the ones made of instances. */
 export class LocalImages extends Images {
@@ -44,24 +40,18 @@ export class LocalImages extends Images {
     const { instanceId, name, ownership } = input;
     const record = await this.#client.get(instanceId, context);
     const root = join(this.#client.folderOf(instanceId), "root");
-    const folder = this.#client.store.path("images", name);
-    const aside = this.#client.store.path("writing", `${name}-${process.pid}`);
-    await mkdir(this.#client.store.path("images"), { recursive: true, mode: 0o700 });
     // What the payload brought belongs to that one instance, and may be secret.
     const left = new Set(record.payloadFiles.map((path) => join(root, path)));
-    await cp(root, aside, { recursive: true, filter: (source) => !left.has(source) });
-    await writeFile(join(aside, manifestFile), JSON.stringify(record.manifest), { mode: 0o600 });
-    await writeFile(join(aside, ownershipFile), JSON.stringify(ownership), { mode: 0o600 });
-    await rename(aside, folder).catch(async (error: unknown) => {
-      await rm(aside, { recursive: true, force: true });
-      if (errorCode(error) !== "ENOTEMPTY" && errorCode(error) !== "EEXIST") throw error;
-      throw new ConflictError("name-taken", `there is an image ${name}`, context);
+    const isNew = await this.#client.store.createFolder("images", name, { ownership }, async (folder) => {
+      await cp(root, folder, { recursive: true, filter: (source) => !left.has(source) });
+      await writeFile(join(folder, manifestFile), JSON.stringify(record.manifest), { mode: 0o600 });
     });
-    return await this.#image(folder, name);
+    if (!isNew) throw new ConflictError("name-taken", `there is an image ${name}`, context);
+    return await this.#image(this.#client.store.path("images", name), name);
   }
 
   protected override async _delete({ image }: { readonly image: Image }): Promise<void> {
-    await rm(this.#client.store.path("images", image.id), { recursive: true, force: true });
+    await this.#client.store.remove("images", image.id);
   }
 
   protected override async _setVisibility(_input: object, context: CallContext): Promise<void> {
@@ -86,10 +76,9 @@ export class LocalImages extends Images {
   async #image(folder: string, id: string): Promise<Image> {
     await readManifest(folder);
     const { birthtime } = await stat(join(folder, manifestFile));
-    const ownership = await readFile(join(folder, ownershipFile), "utf8").then(
-      (text) => JSON.parse(text) as Ownership,
-      () => null,
-    );
+    const made = await this.#client.store.read<{ readonly ownership: Ownership }>("images", id);
+    const isMade = folder === this.#client.store.path("images", id);
+    const ownership = isMade ? (made?.ownership ?? null) : null;
     return { id, name: id, state: "available", architecture: null, createdAt: birthtime, ownership };
   }
 }

@@ -3,14 +3,15 @@ import { createServer } from "node:net";
 
 import { errorCode } from "./errors.ts";
 
-const isLinux = process.platform === "linux";
+/** Whether each instance has an address of its own: Linux answers on all of 127.0.0.0/8. */
+export const hasOwnAddresses = process.platform === "linux";
 
-/** Loopback blocks of our own: 127.64.0.0/10 for instances, 127.128.0.0/10 for floating IPs. Linux answers on all. */
+/** Loopback blocks of our own: 127.64.0.0/10 for instances, 127.128.0.0/10 for floating IPs. */
 const blocks = Object.freeze({ instance: 64, "floating-ip": 128 });
 
 /** Addresses to try for `id`, the same each time; elsewhere than on Linux there is only one. */
 export function* addressesFor(use: keyof typeof blocks, id: string): Generator<string> {
-  if (!isLinux) {
+  if (!hasOwnAddresses) {
     yield "127.0.0.1";
     return;
   }
@@ -25,7 +26,7 @@ export function* addressesFor(use: keyof typeof blocks, id: string): Generator<s
  * the next that is.
  */
 export async function portFor(address: string, port: number): Promise<number> {
-  if (!isLinux) return await listenable(address, 0);
+  if (!hasOwnAddresses) return await listenable(address, 0);
   for (let candidate = port; candidate <= 65_535; candidate = candidate < 1_024 ? candidate + 8_000 : candidate + 1) {
     const usable = await listenable(address, candidate).catch((error: unknown) => {
       if (["EADDRINUSE", "EACCES"].includes(errorCode(error) ?? "")) return null;

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { errorCode } from "./errors.ts";
+import { identityOf } from "./processes.ts";
 
 /** Where an Iaas keeps what it knows when nothing else is said: `$XDG_STATE_HOME/iaaskit` or `~/.local/state/iaaskit`. */
 export function defaultStateFolder(): string {
@@ -11,14 +12,19 @@ export function defaultStateFolder(): string {
   return join(base, "iaaskit");
 }
 
-/** The kinds of records, each a folder of JSON files. */
-export type RecordKind = "instances" | "addresses" | "floating-ips" | "associations" | "volumes" | "snapshots";
+/** Records that are one file each. */
+export type FileKind = "instances" | "addresses" | "floating-ips" | "associations";
+/** Records that have files of their own: a folder each. */
+export type FolderKind = "volumes" | "snapshots" | "images";
+
+const recordFile = ".iaaskit.json";
 
 /**
  * Records on this machine's disk, shared by every process of the user.
  *
- * A record appears whole or not at all, and of those who create one at a time only one succeeds: it is written
- * aside, then linked or renamed to its name.
+ * A record appears whole or not at all, goes at once, and of those who create it at a time only one succeeds: what
+ * is written or removed is prepared aside, then linked or renamed. What a process that was killed has left aside goes
+ * with a later change.
  */
 export class Store {
   readonly folder: string;
@@ -33,64 +39,111 @@ export class Store {
   }
 
   /** @returns False when there is one of that name already. */
-  async create(kind: RecordKind, name: string, record: object): Promise<boolean> {
-    return await this.#aside(record, async (temporary) => {
-      await mkdir(this.path(kind), { recursive: true, mode: 0o700 });
-      try {
-        await link(temporary, this.#file(kind, name));
-        return true;
-      } catch (error) {
-        if (errorCode(error) === "EEXIST") return false;
-        throw error;
-      } finally {
-        await rm(temporary, { force: true });
-      }
-    });
+  async create(kind: FileKind, name: string, record: object): Promise<boolean> {
+    const aside = await this.#aside();
+    await writeRecord(aside, record);
+    try {
+      return await this.#place(async (target) => await link(aside, target), this.#file(kind, name));
+    } finally {
+      await rm(aside, { force: true });
+    }
   }
 
   /** Replaces a record. */
-  async update(kind: RecordKind, name: string, record: object): Promise<void> {
-    await this.#aside(record, async (temporary) => {
-      await rename(temporary, this.#file(kind, name));
-    });
+  async update(kind: FileKind | FolderKind, name: string, record: object): Promise<void> {
+    const aside = await this.#aside();
+    await writeRecord(aside, record);
+    await rename(aside, this.#file(kind, name));
+  }
+
+  /** @param fill Puts the record's files into a folder. @returns False when there is one of that name already. */
+  async createFolder(
+    kind: FolderKind,
+    name: string,
+    record: object,
+    fill: (folder: string) => Promise<void>,
+  ): Promise<boolean> {
+    const aside = await this.#aside();
+    try {
+      await mkdir(aside, { mode: 0o700 });
+      await fill(aside);
+      await writeRecord(join(aside, recordFile), record);
+      return await this.#place(async (target) => await rename(aside, target), this.path(kind, name));
+    } finally {
+      await rm(aside, { recursive: true, force: true });
+    }
   }
 
   /** @returns `null` when there is none. */
-  async read<T extends object>(kind: RecordKind, name: string): Promise<T | null> {
+  async read<T extends object>(kind: FileKind | FolderKind, name: string): Promise<T | null> {
     try {
       return JSON.parse(await readFile(this.#file(kind, name), "utf8")) as T;
     } catch (error) {
-      if (errorCode(error) === "ENOENT") return null;
+      if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return null;
       throw error;
     }
   }
 
-  async list<T extends object>(kind: RecordKind): Promise<T[]> {
-    const names = await readdir(this.path(kind)).catch((error: unknown) => {
-      if (errorCode(error) === "ENOENT") return [];
-      throw error;
-    });
-    const records = await Promise.all(
-      names.filter((name) => name.endsWith(".json")).map(async (name) => await this.read<T>(kind, name.slice(0, -5))),
+  async list<T extends object>(kind: FileKind | FolderKind): Promise<T[]> {
+    const names = (await this.#names(this.path(kind))).map((name) =>
+      isFolder(kind) ? name : name.replace(/\.json$/, ""),
     );
+    const records = await Promise.all(names.map(async (name) => await this.read<T>(kind, name)));
     return records.filter((record) => record !== null);
   }
 
   /** Success when there is none. */
-  async remove(kind: RecordKind, name: string): Promise<void> {
-    await rm(this.#file(kind, name), { force: true });
+  async remove(kind: FileKind | FolderKind, name: string): Promise<void> {
+    if (!isFolder(kind)) {
+      await rm(this.#file(kind, name), { force: true });
+      return;
+    }
+    const aside = await this.#aside();
+    await rename(this.path(kind, name), aside).catch((error: unknown) => {
+      if (errorCode(error) !== "ENOENT") throw error;
+    });
+    await rm(aside, { recursive: true, force: true });
   }
 
-  /** Writes a record where nobody reads it yet; what a process that was killed here left goes with a later write. */
-  async #aside<T>(record: object, place: (temporary: string) => Promise<T>): Promise<T> {
-    const folder = this.path("writing");
+  #file(kind: FileKind | FolderKind, name: string): string {
+    return isFolder(kind) ? this.path(kind, name, recordFile) : this.path(kind, `${name}.json`);
+  }
+
+  async #place(place: (target: string) => Promise<void>, target: string): Promise<boolean> {
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    try {
+      await place(target);
+      return true;
+    } catch (error) {
+      if (errorCode(error) === "EEXIST" || errorCode(error) === "ENOTEMPTY") return false;
+      throw error;
+    }
+  }
+
+  /** A path where nobody looks, named after this process; those of processes that are gone are removed. */
+  async #aside(): Promise<string> {
+    const folder = this.path("aside");
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const temporary = join(folder, `${process.pid}-${randomBytes(6).toString("hex")}`);
-    await writeFile(temporary, JSON.stringify(record, undefined, 1), { mode: 0o600, flag: "wx" });
-    return await place(temporary);
+    for (const name of await this.#names(folder)) {
+      const pid = Number.parseInt(name, 10);
+      const isOurs = pid === process.pid;
+      if (!isOurs && (await identityOf(pid)) === null) await rm(join(folder, name), { recursive: true, force: true });
+    }
+    return join(folder, `${process.pid}-${randomBytes(6).toString("hex")}`);
   }
 
-  #file(kind: RecordKind, name: string): string {
-    return this.path(kind, `${name}.json`);
+  async #names(folder: string): Promise<string[]> {
+    return await readdir(folder).catch((error: unknown) => {
+      if (errorCode(error) === "ENOENT") return [];
+      throw error;
+    });
   }
+}
+
+function isFolder(kind: FileKind | FolderKind): kind is FolderKind {
+  return kind === "volumes" || kind === "snapshots" || kind === "images";
+}
+
+async function writeRecord(path: string, record: object): Promise<void> {
+  await writeFile(path, JSON.stringify(record, undefined, 1), { mode: 0o600, flag: "wx" });
 }

@@ -29,9 +29,10 @@ export class LocalVolumes extends Volumes {
     const size = sizeGiB ?? snapshot?.sizeGiB ?? 1;
     const createdAt = new Date().toISOString();
     const record: VolumeRecord = { id, sizeGiB: size, createdAt, ownership, attachment: null };
-    await mkdir(this.#contentOf(id), { recursive: true, mode: 0o700 });
-    if (snapshot !== null) await cp(this.#contentOf(snapshot.id), this.#contentOf(id), { recursive: true });
-    await this.#client.store.create("volumes", id, record);
+    await this.#client.store.createFolder("volumes", id, record, async (folder) => {
+      if (snapshot === null) await mkdir(join(folder, "data"));
+      else await cp(this.#dataOf("snapshots", snapshot.id), join(folder, "data"), { recursive: true });
+    });
     return toVolume(record);
   }
 
@@ -60,9 +61,9 @@ export class LocalVolumes extends Volumes {
     const device = input.device ?? volume.id;
     const link = this.#linkOf(instanceId, device);
     await mkdir(join(this.#client.folderOf(instanceId), "volumes"), { recursive: true });
-    await symlink(this.#contentOf(volume.id), link).catch(async (error: unknown) => {
+    await symlink(this.#dataOf("volumes", volume.id), link).catch(async (error: unknown) => {
       if (errorCode(error) !== "EEXIST") throw error;
-      if ((await readlink(link)) === this.#contentOf(volume.id)) return;
+      if ((await readlink(link)) === this.#dataOf("volumes", volume.id)) return;
       throw new InvalidInputError("device", `is ${device}, where another volume is`, context);
     });
     await this.#client.store.update("volumes", volume.id, { ...record, attachment: { instanceId, device } });
@@ -80,7 +81,6 @@ export class LocalVolumes extends Volumes {
 
   protected override async _delete({ volume }: { readonly volume: Volume }): Promise<void> {
     await this.#client.store.remove("volumes", volume.id);
-    await rm(this.#contentOf(volume.id), { recursive: true, force: true });
   }
 
   protected override async _guestDeviceName(input: {
@@ -100,9 +100,9 @@ export class LocalVolumes extends Volumes {
     const id = `snap-${randomBytes(8).toString("hex")}`;
     const createdAt = new Date().toISOString();
     const record: SnapshotRecord = { id, volumeId: volume.id, sizeGiB: volume.sizeGiB, createdAt, ownership };
-    await mkdir(this.#client.store.path("contents"), { recursive: true, mode: 0o700 });
-    await cp(this.#contentOf(volume.id), this.#contentOf(id), { recursive: true });
-    await this.#client.store.create("snapshots", id, record);
+    await this.#client.store.createFolder("snapshots", id, record, async (folder) => {
+      await cp(this.#dataOf("volumes", volume.id), join(folder, "data"), { recursive: true });
+    });
     return toSnapshot(record);
   }
 
@@ -113,11 +113,10 @@ export class LocalVolumes extends Volumes {
 
   protected override async _deleteSnapshot({ snapshot }: { readonly snapshot: Snapshot }): Promise<void> {
     await this.#client.store.remove("snapshots", snapshot.id);
-    await rm(this.#contentOf(snapshot.id), { recursive: true, force: true });
   }
 
-  #contentOf(id: string): string {
-    return this.#client.store.path("contents", id);
+  #dataOf(kind: "volumes" | "snapshots", id: string): string {
+    return this.#client.store.path(kind, id, "data");
   }
 
   /** The link by which the instance reaches the volume; of a device like `/dev/sdf` the last part counts. */
