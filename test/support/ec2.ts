@@ -13,7 +13,7 @@ process.env["AWS_EC2_METADATA_DISABLED"] = "true";
 // Loaded before any test, so that no virtual clock runs on meanwhile.
 await import("@aws-sdk/client-ec2");
 
-export const endpoint = "https://ec2.eu-west-1.amazonaws.com";
+const endpoint = "https://ec2.eu-west-1.amazonaws.com";
 export const credentials = {
   accessKeyId: "AKIATEST",
   secretAccessKey: "canary-secret-key",
@@ -32,7 +32,7 @@ export type Form = Readonly<Record<string, string>>;
 export type Xml = string | number | boolean | readonly Xml[] | { readonly [name: string]: Xml };
 
 /** Markup of a value. */
-export function xml(value: Xml): string {
+function xml(value: Xml): string {
   if (Array.isArray(value)) return value.map((item: Xml) => `<item>${xml(item)}</item>`).join("");
   if (typeof value === "object") {
     return Object.entries(value)
@@ -181,7 +181,7 @@ function partsOf(reply: Reply): Required<Exclude<Reply, string | Error>> {
   return reply instanceof Error ? { status: 200, body: "", headers: {} } : { headers: {}, ...reply };
 }
 
-export function has(form: Form, wanted: Form): boolean {
+function has(form: Form, wanted: Form): boolean {
   return Object.entries(wanted).every(([name, value]) => form[name] === value);
 }
 

@@ -79,7 +79,8 @@ export class Ec2Volumes extends Volumes {
     } catch (error) {
       // Another name can be taken for one of ours; the caller's own does not become free by waiting.
       const isTaken = error instanceof Error && /already in use/.test(error.message);
-      if (input.device !== null && isTaken) throw new ConflictError("in-use", error.message, { ...context, cause: error });
+      if (input.device !== null && isTaken)
+        throw new ConflictError("in-use", error.message, { ...context, cause: error });
       throw error;
     }
   }
