@@ -13,6 +13,8 @@ export default defineConfig({
     ],
   },
   test: {
+    // The SDK says at every start which Node it will want one day.
+    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
