@@ -46,6 +46,8 @@ type Fault = (signal: AbortSignal) => void | Promise<void>;
 export class MemoryCloud {
   readonly instances = new Map<string, FoundInstance>();
   readonly tokens = new Map<string, string>();
+  /** Ids that lists do not show, as of a cloud whose lists lag. */
+  readonly hidden = new Set<string>();
   /** Every hook that was called. */
   readonly calls: Hook[] = [];
   readonly launches: LaunchInput[] = [];
@@ -184,7 +186,7 @@ export class MemoryIaas extends Iaas {
     return await this.cloud.perform("list", signal, () => {
       const start = Number(marker ?? 0);
       const end = start + this.cloud.pageSize;
-      const all = [...this.cloud.instances.values()];
+      const all = [...this.cloud.instances.values()].filter(({ id }) => !this.cloud.hidden.has(id));
       return { items: all.slice(start, end), marker: end < all.length ? String(end) : null };
     });
   }

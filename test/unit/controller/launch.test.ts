@@ -369,6 +369,19 @@ describe("a key", () => {
     expect(await controller.launch("php", { key })).toMatchObject({ on: "a" });
   });
 
+  it("that two controllers have launched on two clouds keeps the older instance, and the other one ends", async () => {
+    const { clouds, restarted, live } = await setUp();
+    const [one, other] = await Promise.all([restarted(), restarted()]);
+    clouds.b.firstState = "pending";
+    clouds.a.before("launch", full);
+    await one.launch("php", { key });
+    await other.launch("php", { key, on: "a" });
+    clouds.a.set("m-1", { createdAt: new Date(Date.UTC(2031, 0, 1)) });
+    expect(live()).toEqual(["a/m-1", "b/m-1"]);
+    expect(await (await restarted()).launch("php", { key })).toMatchObject({ on: "b", instance: { id: "m-1" } });
+    expect(live()).toEqual(["b/m-1"]);
+  });
+
   it("of another owner is another key", async () => {
     const { controller, clouds, live } = await setUp();
     await new MemoryIaas({ owner: "somebody-else", cloud: clouds.b }).launch({ key, image: "i" });

@@ -2,6 +2,7 @@ import { ProviderFailureError } from "iaaskit";
 import { VirtualClock } from "iaaskit/testing";
 import { describe, expect, it } from "vitest";
 
+import { collect } from "../../../src/iaas/iteration.ts";
 import { at, MemoryCloud, MemoryIaas, unavailable } from "../../support/memory.ts";
 
 function create() {
@@ -51,6 +52,32 @@ describe("terminating", () => {
     await clock.run(launch);
     await clock.run(terminate);
     expect(cloud.instances.get("m-1")?.state).toBe("terminated");
+  });
+
+  it("ends what this process has just made and no list shows yet", async () => {
+    const clock = new VirtualClock();
+    const cloud = new MemoryCloud();
+    const iaas = new MemoryIaas({ clock, cloud, capabilities: { visibilityLagMs: 60_000 } });
+    const { id } = await iaas.launch({ key: "k", image: "i" });
+    cloud.hidden.add(id);
+    expect(await collect(iaas.list())).toEqual([]);
+    expect(await collect(iaas.list({ key: "k" }))).toMatchObject([{ id }]);
+    await clock.run(iaas.terminate({ key: "k" }));
+    expect(cloud.instances.get(id)?.state).toBe("terminated");
+  });
+
+  it("does not wait for a launch of the same key once it is aborted", async () => {
+    const { clock, cloud, iaas } = create();
+    cloud.firstState = "pending";
+    const launch = iaas.launch({ key: "k", image: "i", until: "running" });
+    await clock.advance(1);
+    const enough = new AbortController();
+    const terminate = iaas.terminate({ key: "k" }, { signal: enough.signal });
+    enough.abort(new Error("enough"));
+    await expect(terminate).rejects.toThrow("enough");
+    expect(cloud.count("terminate")).toBe(0);
+    cloud.set("m-1", { state: "running" });
+    await clock.run(launch);
   });
 
   it("passes on why the cloud refuses", async () => {
