@@ -13,7 +13,7 @@ export default defineConfig({
   target: "node20.19",
   platform: "node",
   splitting: true,
-  sourcemap: true,
+  sourcemap: false, // the output is not minified: it reads as the source does
   clean: true,
   dts: false, // tsc writes the declarations: one file a module, as the API report needs them
   async onSuccess() {
