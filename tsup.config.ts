@@ -8,6 +8,7 @@ export default defineConfig({
     "providers/ec2/index": "src/providers/ec2/index.ts",
     "providers/local/index": "src/providers/local/index.ts",
     "testing/index": "src/testing/index.ts",
+    "testing/simulation-process": "src/testing/simulated/process.ts", // started as a process by testing/index
   },
   format: "esm",
   target: "node20.19",

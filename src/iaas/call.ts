@@ -329,8 +329,9 @@ export class Call {
   async #send<T>(effect: Effect, hook: (context: CallContext) => Promise<T>): Promise<T> {
     this.#trace.requests += 1;
     this.#unanswered = effect !== "read";
-    // A hook that does not heed the signal must not hold the caller.
-    const result = await this.race(hook({ ...this.at, signal: this.signal }));
+    const answer = hook({ ...this.at, signal: this.signal });
+    this.clock.during?.(answer);
+    const result = await this.race(answer); // a hook that does not heed the signal must not hold the caller
     this.#unanswered = false;
     return result;
   }

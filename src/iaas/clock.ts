@@ -12,6 +12,8 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** A signal that aborts after `ms` milliseconds. It does not keep the process alive. */
   timeout(ms: number): AbortSignal;
+  /** Told of each request under way: its time is the network's, and a virtual clock stands still meanwhile. */
+  during?(work: Promise<unknown>): void;
 }
 
 /** Node timers hold at most 31 bits; a longer wait would fire at once. */

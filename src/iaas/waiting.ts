@@ -13,12 +13,16 @@ type Condition = (instance: Instance | null) => boolean;
 interface Watcher {
   readonly id: string;
   readonly key: string;
+  /** When it began to wait. */
+  readonly sinceMs: number;
   readonly tell: (instance: Instance | null) => void;
   readonly fail: (error: unknown) => void;
 }
 
-/** Slower than this a wait that is throttled does not get. */
+/** Slower than this no wait gets, however long it takes and however often it is throttled. */
 const slowestPollMs = 30_000;
+/** A wait may take longer than it must by this share of its time. */
+const share = 0.1;
 const connectTimeoutMs = 2_000;
 const staysMs = 50;
 
@@ -27,7 +31,8 @@ export class Waiting {
   readonly #caller: Caller;
   readonly #instances: Instances;
   readonly #watchers = new Set<Watcher>();
-  #idle = new AbortController();
+  /** Aborts when somebody comes, or nobody is left. */
+  #change = new AbortController();
   #polling = false;
 
   constructor(caller: Caller, instances: Instances) {
@@ -80,15 +85,16 @@ export class Waiting {
         if (current === null && this.#instances.isYoung(id)) return; // not visible yet
         if (condition(current)) resolve(current);
       };
-      watcher = { id, key: ownership.key, tell, fail: reject };
+      watcher = { id, key: ownership.key, sinceMs: this.#caller.clock.now(), tell, fail: reject };
       this.#watchers.add(watcher);
     });
+    this.#change.abort();
     void this.#poll();
     try {
       return await call.race(seen);
     } finally {
       if (watcher !== undefined) this.#watchers.delete(watcher);
-      if (this.#watchers.size === 0) this.#idle.abort();
+      if (this.#watchers.size === 0) this.#change.abort();
     }
   }
 
@@ -96,12 +102,12 @@ export class Waiting {
   async #poll(): Promise<void> {
     if (this.#polling) return;
     this.#polling = true;
-    let intervalMs = this.#caller.capabilities.pollIntervalMs;
+    let patienceMs = 0;
     await setImmediate(); // one turn, so that waits of the same moment meet
     while (this.#watchers.size > 0) {
       const easy = await this.#tick([...this.#watchers]);
-      intervalMs = easy ? this.#caller.capabilities.pollIntervalMs : Math.min(slowestPollMs, intervalMs * 2);
-      if (this.#watchers.size > 0) await this.#nap(intervalMs);
+      patienceMs = easy ? 0 : Math.min(slowestPollMs, 2 * Math.max(patienceMs, this.#intervalMs()));
+      await this.#nap(patienceMs);
     }
     this.#polling = false;
   }
@@ -131,12 +137,26 @@ export class Waiting {
     return new Map(all.map((instance) => [instance.id, instance]));
   }
 
-  async #nap(ms: number): Promise<void> {
-    if (this.#idle.signal.aborted) this.#idle = new AbortController();
-    const { signal } = this.#idle;
-    await this.#caller.clock.sleep(ms, signal).catch((error: unknown) => {
-      if (!signal.aborted) throw error;
-    });
+  /** The time between two polls: it grows with the shortest wait. */
+  #intervalMs(): number {
+    const { clock, capabilities } = this.#caller;
+    const youngestMs = Math.max(...[...this.#watchers].map(({ sinceMs }) => sinceMs));
+    return Math.min(slowestPollMs, Math.max(capabilities.pollIntervalMs, share * (clock.now() - youngestMs)));
+  }
+
+  /** Ends when it is time to poll, as those see it who wait by then, or when nobody does. */
+  async #nap(atLeastMs: number): Promise<void> {
+    const { clock } = this.#caller;
+    const sinceMs = clock.now();
+    while (this.#watchers.size > 0) {
+      const restMs = sinceMs + Math.max(atLeastMs, this.#intervalMs()) - clock.now();
+      if (restMs <= 0) return;
+      this.#change = new AbortController();
+      const { signal } = this.#change;
+      await clock.sleep(restMs, signal).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+    }
   }
 }
 

@@ -7,14 +7,30 @@ interface Timer {
   readonly fire: () => void;
 }
 
+export interface VirtualClockOptions {
+  /** Milliseconds since 1970 at which it starts. Default: the first moment of 2030. */
+  readonly startMs?: number | undefined;
+  /**
+   * Real milliseconds for which it stands still while a request is under way that does not wait for this clock.
+   * Default: 0, for hooks that need no input or output; a simulated cloud's clock has 5,000.
+   */
+  readonly patienceMs?: number | undefined;
+}
+
 /** A clock that stands still until it is told to go on: a wait of half an hour takes no time. */
 export class VirtualClock implements Clock {
   #now: number;
+  readonly #patienceMs: number;
   #timers: Timer[] = [];
+  /** Requests under way, less those that wait for this clock at a simulated cloud. */
+  #working = 0;
+  /** Counts whatever happens besides timers, so that one can see whether anything does. */
+  #stirs = 0;
+  #scheduled: (() => void) | null = null;
 
-  /** @param startMs Milliseconds since 1970 at which it starts. */
-  constructor(startMs = Date.UTC(2030, 0, 1)) {
+  constructor({ startMs = Date.UTC(2030, 0, 1), patienceMs = 0 }: VirtualClockOptions = {}) {
     this.#now = startMs;
+    this.#patienceMs = patienceMs;
   }
 
   now(): number {
@@ -44,13 +60,29 @@ export class VirtualClock implements Clock {
     return controller.signal;
   }
 
+  during(work: Promise<unknown>): void {
+    this.#count(1);
+    const end = (): void => this.#count(-1);
+    work.then(end, end);
+  }
+
+  /** Wait as a simulated cloud does before it answers: the request that waits for it holds time no longer. */
+  async park<T>(wait: Promise<T>): Promise<T> {
+    this.#count(-1);
+    try {
+      return await wait;
+    } finally {
+      this.#count(1);
+    }
+  }
+
   /** Let `ms` milliseconds pass, each timer firing at its own time. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
-    await settled();
-    for (let next = this.#next(); next !== undefined && next.at <= end; next = this.#next()) {
+    await this.#settled();
+    for (let next = this.#timers[0]; next !== undefined && next.at <= end; next = this.#timers[0]) {
       this.#fire(next);
-      await settled();
+      await this.#settled();
     }
     this.#now = end;
   }
@@ -63,22 +95,47 @@ export class VirtualClock implements Clock {
     };
     promise.then(finish, finish);
     for (;;) {
-      await settled();
+      await this.#settled();
       if (done) return await promise;
-      const next = this.#next();
+      const [next] = this.#timers;
       if (next !== undefined) this.#fire(next);
     }
+  }
+
+  /** Let time pass by itself, from timer to timer, whenever nothing else happens; until the result is disposed. */
+  flow(): Disposable {
+    const end = new AbortController();
+    void this.#flow(end.signal);
+    return {
+      [Symbol.dispose]: () => {
+        end.abort();
+        this.#scheduled?.();
+      },
+    };
+  }
+
+  async #flow(end: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#settled();
+      if (end.aborted) return;
+      const [next] = this.#timers;
+      if (next !== undefined) this.#fire(next);
+      else await new Promise<void>((resolve) => (this.#scheduled = resolve));
+    }
+  }
+
+  #count(change: number): void {
+    this.#working += change;
+    this.#stirs += 1;
   }
 
   #schedule(ms: number, fire: () => void): Timer {
     const timer = { at: this.#now + Math.max(0, ms), fire };
     const behind = this.#timers.findIndex((other) => other.at > timer.at);
     this.#timers.splice(behind === -1 ? this.#timers.length : behind, 0, timer);
+    this.#scheduled?.();
+    this.#scheduled = null;
     return timer;
-  }
-
-  #next(): Timer | undefined {
-    return this.#timers[0];
   }
 
   #fire(timer: Timer): void {
@@ -86,12 +143,18 @@ export class VirtualClock implements Clock {
     this.#now = timer.at;
     timer.fire();
   }
+
+  /** Lets everything happen that needs no time of this clock. */
+  async #settled(): Promise<void> {
+    const patience = performance.now() + this.#patienceMs;
+    for (let turn = 0; turn < turns; turn += 1) {
+      const stirs = this.#stirs;
+      await setImmediate();
+      const isBusy = this.#working > 0 && performance.now() < patience;
+      if (isBusy || stirs !== this.#stirs) turn = 0;
+    }
+  }
 }
 
 /** How many turns of the event loop a chain of promises may take between two timers. */
 const turns = 16;
-
-/** Lets everything happen that needs no time. */
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < turns; turn += 1) await setImmediate();
-}

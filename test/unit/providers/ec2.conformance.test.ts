@@ -1,0 +1,19 @@
+import { Ec2Iaas } from "iaaskit/ec2";
+import { conformance, simulate } from "iaaskit/testing";
+import * as vitest from "vitest";
+
+const cloud = await simulate({ cloud: "ec2", quotas: { addresses: 10 } });
+const time = cloud.clock.flow();
+vitest.afterAll(async () => {
+  time[Symbol.dispose]();
+  await cloud[Symbol.asyncDispose]();
+});
+
+vitest.describe("ec2 on a simulated cloud", () => {
+  const { region, endpoint, credentials, clock, launch, tracker } = cloud;
+  conformance(vitest, {
+    create: (owner) => new Ec2Iaas({ owner, region, endpoint, credentials, clock }),
+    launch: { ...launch, ports: [{ port: 80 }] },
+    tracker,
+  });
+});
