@@ -1,9 +1,9 @@
 import type { Timeline } from "./timeline.ts";
 
 export type InstanceStatus = "pending" | "running" | "stopping" | "stopped" | "terminating" | "terminated";
-export type VolumeStatus = "creating" | "available" | "deleted";
-export type AttachmentStatus = "attaching" | "attached" | "detaching" | "detached";
-export type CopyStatus = "creating" | "available";
+type VolumeStatus = "creating" | "available" | "deleted";
+type AttachmentStatus = "attaching" | "attached" | "detaching" | "detached";
+type CopyStatus = "creating" | "available";
 
 /** What every resource has. */
 export interface Resource {
