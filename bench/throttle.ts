@@ -18,8 +18,8 @@ const bucketMs = ((launches - bucket.size) / bucket.perSecond) * 1_000;
 type Cloud = SimulatedCloud<typeof systemClock>;
 type Launch = (cloud: Cloud) => { readonly one: (index: number) => Promise<unknown>; readonly end: () => unknown };
 
-const withIaaskit: Launch = ({ region, endpoint, credentials, launch }) => {
-  const iaas = new Ec2Iaas({ owner: "bench", region, endpoint, credentials });
+const withIaaskit: Launch = ({ connection, launch }) => {
+  const iaas = new Ec2Iaas({ owner: "bench", ...connection });
   return {
     one: async (index) => await iaas.launch({ key: `job-${index}`, ...launch }),
     end: async () => await iaas[Symbol.asyncDispose](),
@@ -28,7 +28,7 @@ const withIaaskit: Launch = ({ region, endpoint, credentials, launch }) => {
 
 const withSdk =
   (retryMode: NonNullable<EC2ClientConfig["retryMode"]>): Launch =>
-  ({ region, endpoint, credentials, launch }) => {
+  ({ connection: { region, endpoint, credentials }, launch }) => {
     const ec2 = new EC2({
       region,
       endpoint,

@@ -5,5 +5,10 @@ export type { BucketLimit, RateLimits } from "./simulated/buckets.ts";
 export type { Fault, FaultKind, FaultMeeting } from "./simulated/faults.ts";
 export type { Quotas, Timing } from "./simulated/model/settings.ts";
 export type { ServedRequest } from "./simulated/server.ts";
-export { simulate, type SimulatedCloud, type SimulationOptions } from "./simulated/simulate.ts";
+export {
+  simulate,
+  type SimulatedCloud,
+  type SimulatedConnection,
+  type SimulationOptions,
+} from "./simulated/simulate.ts";
 export { VirtualClock, type VirtualClockOptions } from "./virtual-clock.ts";

@@ -10,9 +10,16 @@ import { projectPath } from "../support/folders.ts";
 it("other people's clients, boto3 and Apache Libcloud, live a life cycle on the simulated EC2", async () => {
   const timing = { visibleAfterMs: 0, bootMs: 1_500, terminateMs: 1_000, latencyMs: [0, 5] } as const;
   await using cloud = await simulate({ cloud: "ec2", clock: systemClock, timing });
-  const { endpoint, region, launch } = cloud;
+  const { connection, launch } = cloud;
+  const { endpoint, region } = connection;
   const script = projectPath("test/live/support/life_cycle.py");
-  const { stdout } = await promisify(execFile)("/usr/bin/python3", [script, endpoint, region, launch.image, launch.size]);
+  const { stdout } = await promisify(execFile)("/usr/bin/python3", [
+    script,
+    endpoint,
+    region,
+    launch.image,
+    launch.size,
+  ]);
   expect(JSON.parse(stdout)).toEqual({
     boto3: {
       token: true,

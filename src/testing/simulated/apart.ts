@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { KeyedLock } from "../../iaas/keyed-lock.ts";
 import type { Fault } from "./faults.ts";
 import type { ServedRequest } from "./server.ts";
-import type { SimulatedCloud, SimulationOptions } from "./simulate.ts";
+import type { SimulatedCloud, SimulatedConnection, SimulationOptions } from "./simulate.ts";
 
 /** What its process is told. */
 export interface Command {
@@ -17,10 +17,11 @@ export interface Command {
 /** What its process says, first of all when it listens. */
 export type Answered = { readonly result: unknown } | { readonly error: string };
 
-type Connection = Pick<SimulatedCloud, "endpoint" | "region" | "credentials" | "launch">;
-
 /** A simulated cloud in a process of its own, until it is disposed. */
-export interface ApartCloud extends Connection, AsyncDisposable {
+export interface ApartCloud extends AsyncDisposable {
+  readonly connection: SimulatedConnection;
+  /** A launch that it can do. */
+  readonly launch: SimulatedCloud["launch"];
   /** Let `ms` milliseconds pass there. Between two commands its time stands still. */
   readonly advance: (ms: number) => Promise<void>;
   readonly tracker: () => Promise<readonly string[]>;
@@ -63,7 +64,7 @@ export async function simulateApart(options: Omit<SimulationOptions, "clock">): 
     });
 
   return {
-    ...((await answered()) as Connection),
+    ...((await answered()) as Pick<ApartCloud, "connection" | "launch">),
     advance: async (advanceMs) => void (await tell({ advanceMs })),
     inject: async (inject) => void (await tell({ inject })),
     tracker: async () => (await tell({ read: "tracker" })) as readonly string[],

@@ -4,7 +4,7 @@ import { simulate, type SimulationOptions } from "./simulate.ts";
 /** A simulated cloud as a process: its options are its argument, its commands come from its parent. */
 const options = JSON.parse(process.argv[2] ?? "{}") as SimulationOptions;
 const cloud = await simulate({ ...options, timing: { latencyMs: [0, 0], ...options.timing } });
-const { endpoint, region, credentials, launch } = cloud;
+const { endpoint, region, credentials } = cloud.connection;
 
 async function perform({ advanceMs, inject, read }: Command): Promise<unknown> {
   if (inject !== undefined) cloud.inject(inject);
@@ -25,4 +25,4 @@ process.on("message", (command: Command) => {
 });
 // Without its parent nobody would end it.
 process.on("disconnect", () => process.exit());
-send({ result: { endpoint, region, credentials, launch } });
+send({ result: { connection: { endpoint, region, credentials }, launch: cloud.launch } });

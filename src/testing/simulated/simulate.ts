@@ -34,6 +34,7 @@ export interface SimulationOptions {
   readonly clock?: Clock | undefined;
 }
 
+const credentials = { accessKeyId: "AKIASIMULATED", secretAccessKey: "simulated" };
 const known: readonly string[] = Object.keys({
   cloud: 0,
   seed: 0,
@@ -45,16 +46,22 @@ const known: readonly string[] = Object.keys({
   clock: 0,
 } satisfies Record<keyof SimulationOptions, 0>);
 
-/** A simulated cloud that listens on 127.0.0.1, until it is disposed. */
-export interface SimulatedCloud<C extends Clock = VirtualClock> extends AsyncDisposable {
-  /** For the Iaas: `http://127.0.0.1:<port>`. */
+/** Where a simulated cloud is, and how one logs in. */
+export interface SimulatedConnection {
+  /** `http://127.0.0.1:<port>`. */
   readonly endpoint: string;
   readonly region: string;
   /** Any are taken; these are for clients that want some. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}
+
+/** A simulated cloud that listens on 127.0.0.1, until it is disposed. */
+export interface SimulatedCloud<C extends Clock = VirtualClock> extends AsyncDisposable {
+  /** Options of an Iaas of this cloud. */
+  readonly connection: SimulatedConnection & { readonly clock: C };
   /** A launch that it can do. */
   readonly launch: { readonly image: string; readonly size: string };
-  /** For the Iaas: the clock that the cloud lives by. */
+  /** What the cloud lives by. */
   readonly clock: C;
   /** What it has served, in the order of the answers. */
   readonly requests: readonly ServedRequest[];
@@ -109,9 +116,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulatedClo
   const [image] = offer.images;
   const [size] = offer.sizes;
   return {
-    endpoint,
-    region: offer.region,
-    credentials: { accessKeyId: "AKIASIMULATED", secretAccessKey: "simulated" },
+    connection: { endpoint, region: offer.region, credentials, clock },
     launch: { image: image?.id ?? "", size: size?.id ?? "" },
     clock,
     requests: server.requests,

@@ -10,9 +10,9 @@ vitest.afterAll(async () => {
 });
 
 vitest.describe("ec2 on a simulated cloud", () => {
-  const { region, endpoint, credentials, clock, launch, tracker } = cloud;
+  const { connection, launch, tracker } = cloud;
   conformance(vitest, {
-    create: (owner) => new Ec2Iaas({ owner, region, endpoint, credentials, clock }),
+    create: (owner) => new Ec2Iaas({ owner, ...connection }),
     launch: { ...launch, ports: [{ port: 80 }] },
     tracker,
   });

@@ -18,8 +18,8 @@ afterEach(async () => {
 /** A cloud, and an Iaas of it that lives by its clock. */
 async function start(options: Partial<SimulationOptions> = {}) {
   const cloud = await simulate({ cloud: "ec2", ...options });
-  const { clock, region, endpoint, credentials } = cloud;
-  const iaas = (owner = "me") => new Ec2Iaas({ owner, region, endpoint, credentials, clock });
+  const { clock, connection } = cloud;
+  const iaas = (owner = "me") => new Ec2Iaas({ owner, ...connection });
   open.push(cloud);
   const run = async <T>(promise: Promise<T>): Promise<T> => await clock.run(promise);
   return { cloud, clock, iaas, run, actions: () => cloud.requests.map(({ action }) => action) };
@@ -29,7 +29,7 @@ async function start(options: Partial<SimulationOptions> = {}) {
 async function startPlain(options: Partial<SimulationOptions> = {}) {
   const timing = { latencyMs: [0, 0], visibleAfterMs: 0 } as const;
   const cloud = await simulate({ cloud: "ec2", timing, ...options });
-  const { region, endpoint, credentials } = cloud;
+  const { region, endpoint, credentials } = cloud.connection;
   const ec2 = new EC2({ region, endpoint, credentials, maxAttempts: 1 });
   open.push(cloud, { [Symbol.asyncDispose]: async () => await Promise.resolve(ec2.destroy()) });
   const { image: ImageId, size } = cloud.launch;
@@ -187,9 +187,8 @@ describe("a simulated EC2", () => {
   it("lives by another clock when it is given one", async () => {
     const cloud = await simulate({ cloud: "ec2", clock: systemClock, timing: { latencyMs: [0, 0], bootMs: 20 } });
     open.push(cloud);
-    const { region, endpoint, credentials, launch } = cloud;
-    const iaas = new Ec2Iaas({ owner: "me", region, endpoint, credentials });
-    expect(await iaas.launch({ key: "k", ...launch })).toMatchObject({ state: "pending" });
+    const iaas = new Ec2Iaas({ owner: "me", ...cloud.connection });
+    expect(await iaas.launch({ key: "k", ...cloud.launch })).toMatchObject({ state: "pending" });
   });
 });
 
@@ -279,7 +278,7 @@ describe("a payload that a simulated EC2 has", () => {
     const { cloud, iaas, run } = await start();
     const { id } = await run(iaas().launch({ key: "k", ...cloud.launch, payload: Payload.raw("#!/bin/sh\n") }));
     await cloud.clock.advance(5_000);
-    const { region, endpoint, credentials } = cloud;
+    const { region, endpoint, credentials } = cloud.connection;
     const ec2 = new EC2({ region, endpoint, credentials });
     const { UserData } = await cloud.clock.run(
       ec2.describeInstanceAttribute({ InstanceId: id, Attribute: "userData" }),
@@ -315,10 +314,10 @@ describe("a simulated cloud as a process of its own", () => {
   it("lives on when the controller is killed, and has one instance when that launches again", async () => {
     const cloud = await simulateApart({ cloud: "ec2", faults: [{ kind: "hold", on: "RunInstances" }] });
     open.push(cloud);
-    const { region, endpoint, credentials, launch } = cloud;
+    const { connection, launch } = cloud;
     const script = `
       import { Ec2Iaas } from "./src/providers/ec2/index.ts";
-      const iaas = new Ec2Iaas({ owner: "me", ...${JSON.stringify({ region, endpoint, credentials })} });
+      const iaas = new Ec2Iaas({ owner: "me", ...${JSON.stringify(connection)} });
       await iaas.launch({ key: "k", ...${JSON.stringify(launch)} });
     `;
     const controller = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script]);
@@ -330,7 +329,7 @@ describe("a simulated cloud as a process of its own", () => {
     await ended;
     expect(await cloud.tracker()).toHaveLength(2);
     await cloud.advance(60_000);
-    const iaas = new Ec2Iaas({ owner: "me", region, endpoint, credentials });
+    const iaas = new Ec2Iaas({ owner: "me", ...connection });
     const { id, state } = await iaas.launch({ key: "k", ...launch });
     expect(state).toBe("running");
     expect(await cloud.tracker()).toEqual([`instance ${id} k`, expect.stringMatching(/^volume /)]);
@@ -340,7 +339,7 @@ describe("a simulated cloud as a process of its own", () => {
     await expect(simulateApart({ cloud: "azure" as "ec2" })).rejects.toThrow("which is none of: ec2");
     await using cloud = await simulateApart({ cloud: "ec2" });
     await cloud.inject({ kind: "unavailable", on: "DescribeRegions", times: 9 });
-    const { region, endpoint, credentials } = cloud;
+    const { region, endpoint, credentials } = cloud.connection;
     const ec2 = new EC2({ region, endpoint, credentials, maxAttempts: 1 });
     expect(await code(ec2.describeRegions({}))).toBe("Unavailable");
     ec2.destroy();
