@@ -3,22 +3,8 @@ import { pipeline, Readable, Transform } from "node:stream";
 import type { EC2 } from "@aws-sdk/client-ec2";
 
 import { Redactor } from "../../iaas/redaction.ts";
-import { reveal, type Secret } from "../../iaas/secret.ts";
-
-/** The keys of an AWS account or role. */
-export interface Ec2Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string | Secret;
-  readonly sessionToken?: string | Secret | undefined;
-  /** When they end: a function that gives them is asked again 5 minutes before. Left out: never. */
-  readonly expiration?: Date | undefined;
-}
-
-export interface Ec2ClientOptions {
-  readonly region: string;
-  readonly endpoint?: string | undefined;
-  readonly credentials?: Ec2Credentials | (() => Promise<Ec2Credentials>) | undefined;
-}
+import { reveal } from "../../iaas/secret.ts";
+import type { Ec2ClientOptions, Ec2Credentials } from "./client-options.ts";
 
 const connectTimeoutMs = 10_000;
 /** At the SDK's own limit of 50 a call that waits for its turn runs into its time to connect. Pacing is the limit. */
