@@ -95,9 +95,13 @@ export abstract class Catalog {
     return await call.race(this.#found.get(JSON.stringify(asked), async () => await this.findSize(asked)));
   }
 
+  /** One page of the regions that the account may use. */
   protected abstract _regions(input: { readonly marker: string | null }, context: CallContext): Promise<Page<Region>>;
+  /** One page of the zones of this region that take instances now. */
   protected abstract _zones(input: { readonly marker: string | null }, context: CallContext): Promise<Page<Zone>>;
+  /** One page of the hosts that the account may name. */
   protected abstract _hosts(input: { readonly marker: string | null }, context: CallContext): Promise<Page<Host>>;
+  /** One page of the sizes that a launch may name. */
   protected abstract _sizes(input: { readonly marker: string | null }, context: CallContext): Promise<Page<Size>>;
 
   #list<T extends { readonly id: string }>(

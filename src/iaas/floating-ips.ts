@@ -167,8 +167,10 @@ export abstract class FloatingIps {
     context: CallContext,
   ): Promise<void>;
 
+  /** Let it lead nowhere; that it does already is success. */
   protected abstract _disassociate(input: { readonly floatingIp: FloatingIp }, context: CallContext): Promise<void>;
 
+  /** Give it back. @throws NotFoundError when it is gone. */
   protected abstract _release(input: { readonly floatingIp: FloatingIp }, context: CallContext): Promise<void>;
 
   async #run<T>(operation: string, options: CallOptions, body: (call: Call) => Promise<T>): Promise<T> {

@@ -305,10 +305,12 @@ export abstract class Iaas<C extends Capabilities = Capabilities> {
     throw missingHook("start", context);
   }
 
+  /** Begin to restart the guest. */
   protected async _reboot(_input: { readonly id: string }, context: CallContext): Promise<void> {
     throw missingHook("reboot", context);
   }
 
+  /** The last part of what the guest wrote to its console; empty where there is nothing yet. */
   protected async _consoleOutput(_input: { readonly id: string }, context: CallContext): Promise<string> {
     throw missingHook("consoleOutput", context);
   }

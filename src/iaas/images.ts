@@ -15,6 +15,7 @@ export interface Image {
   readonly id: string;
   readonly name: string;
   readonly state: "creating" | "available" | "failed";
+  /** `null` where the cloud does not tell. */
   readonly architecture: Architecture | null;
   readonly createdAt: Date | null;
   readonly ownership: Ownership | null;
@@ -164,8 +165,10 @@ export abstract class Images {
     context: CallContext,
   ): Promise<Image>;
 
+  /** Delete it and what it is stored in. @throws NotFoundError when it is gone. */
   protected abstract _delete(input: { readonly image: Image }, context: CallContext): Promise<void>;
 
+  /** Let these and no others launch it. */
   protected abstract _setVisibility(
     input: { readonly image: Image; readonly visibility: ImageVisibility },
     context: CallContext,

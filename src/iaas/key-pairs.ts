@@ -99,18 +99,19 @@ export abstract class KeyPairs {
     );
   }
 
-  /** @throws ConflictError `name-taken`. */
+  /** Keep the public key under its name. @throws ConflictError `name-taken`. */
   protected abstract _import(
     input: { readonly name: string; readonly publicKey: string; readonly ownership: Ownership },
     context: CallContext,
   ): Promise<KeyPair>;
 
-  /** @throws ConflictError `name-taken`. */
+  /** Make a pair and keep its public key. @throws ConflictError `name-taken`. */
   protected abstract _generate(
     input: { readonly name: string; readonly ownership: Ownership },
     context: CallContext,
   ): Promise<{ readonly keyPair: KeyPair; readonly privateKey: Secret }>;
 
+  /** Delete it. @throws NotFoundError when it is gone. */
   protected abstract _delete(input: { readonly keyPair: KeyPair }, context: CallContext): Promise<void>;
 
   /** One page of the owner's key pairs. One that cannot filter may give all. */

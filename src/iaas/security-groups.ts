@@ -164,6 +164,7 @@ export abstract class SecurityGroups {
     context: CallContext,
   ): Promise<void>;
 
+  /** Delete it. @throws ConflictError `in-use` while an instance has it. @throws NotFoundError when it is gone. */
   protected abstract _delete(input: { readonly group: SecurityGroup }, context: CallContext): Promise<void>;
 
   async #run<T>(operation: string, options: CallOptions, body: (call: Call) => Promise<T>): Promise<T> {

@@ -12,6 +12,7 @@ export type VolumeState = "creating" | "available" | "attaching" | "in-use" | "d
 export interface Volume {
   readonly id: string;
   readonly sizeGiB: number;
+  /** `null` where it can be attached in every zone. */
   readonly zone: string | null;
   readonly state: VolumeState;
   /** `device` is the name by which the cloud knows the attachment, as `/dev/sdf`. */
@@ -256,6 +257,7 @@ export abstract class Volumes {
     });
   }
 
+  /** Begin to make a volume that carries the ownership. */
   protected abstract _create(
     input: VolumeSource & { readonly ownership: Ownership },
     context: CallContext,
@@ -282,13 +284,16 @@ export abstract class Volumes {
     context: CallContext,
   ): Promise<void>;
 
+  /** Begin to delete it. @throws NotFoundError when it is gone. */
   protected abstract _delete(input: { readonly volume: Volume }, context: CallContext): Promise<void>;
 
+  /** The name under which the guest sees an attached volume. */
   protected abstract _guestDeviceName(
     input: { readonly volume: Volume; readonly attachment: NonNullable<Volume["attachment"]> },
     context: CallContext,
   ): Promise<string>;
 
+  /** Begin to make a snapshot that carries the ownership. */
   protected abstract _snapshot(
     input: { readonly volume: Volume; readonly ownership: Ownership },
     context: CallContext,
@@ -299,6 +304,7 @@ export abstract class Volumes {
     context: CallContext,
   ): Promise<Page<Snapshot>>;
 
+  /** Begin to delete it. @throws NotFoundError when it is gone. */
   protected abstract _deleteSnapshot(input: { readonly snapshot: Snapshot }, context: CallContext): Promise<void>;
 
   async #run<T>(operation: string, options: CallOptions, body: (call: Call) => Promise<T>): Promise<T> {
