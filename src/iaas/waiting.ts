@@ -78,7 +78,11 @@ export class Waiting {
     const seen = new Promise<Instance | null>((resolve, reject) => {
       const tell = (current: Instance | null): void => {
         if (current === null && this.#instances.isYoung(id)) return; // not visible yet
-        if (condition(current)) resolve(current);
+        try {
+          if (condition(current)) resolve(current);
+        } catch (error) {
+          reject(error as Error); // a caller's condition that throws ends its own wait only
+        }
       };
       watcher = { id, key: ownership.key, tell, fail: reject };
       this.#watchers.add(watcher);
