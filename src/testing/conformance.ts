@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 
+import { type Clock, systemClock } from "../iaas/clock.ts";
 import type { Iaas } from "../iaas/iaas.ts";
 import type { LaunchOptions } from "../iaas/launch-options.ts";
 import { behaviours } from "./behaviours.ts";
@@ -22,6 +23,8 @@ export interface ConformanceOptions {
   readonly tracker?: (() => Promise<readonly string[]>) | undefined;
   /** Asks the cloud itself what an instance was told: the bytes of its payload, `null` for none. */
   readonly payloadOf?: ((instanceId: string) => Promise<Uint8Array | null>) | undefined;
+  /** The clock that `create` gives to the Iaas; the default is this machine's. */
+  readonly clock?: Clock | undefined;
   /** Credentials that `create` gives to the Iaas: no error and no trace may show them. */
   readonly secrets?: readonly string[] | undefined;
 }
@@ -53,10 +56,10 @@ export const conformanceBehaviours: readonly ConformanceBehaviour[] = Object.fre
 export function conformance(runner: ConformanceRunner, options: ConformanceOptions): void {
   requireRunner(runner);
   requireOptions(options);
-  const { create, launch, tracker, payloadOf = null, secrets = [] } = options;
+  const { create, launch, tracker, payloadOf = null, secrets = [], clock = systemClock } = options;
   for (const { id, name, needs, run } of behaviours) {
     runner.it(`[${id}] ${name}`, async (context) => {
-      const trials = new Trials({ create, launch, payloadOf, secrets });
+      const trials = new Trials({ create, launch, payloadOf, secrets, clock });
       try {
         const trial = await trials.begin();
         if (needs === undefined || needs.isMet(trial.iaas.capabilities, trial)) await run(trial);

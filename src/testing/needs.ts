@@ -1,3 +1,4 @@
+import type { Clock } from "../iaas/clock.ts";
 import { type Capabilities, type CapabilityPath, isOn } from "../iaas/capabilities.ts";
 
 /** What only the test of a provider can lend. */
@@ -6,6 +7,8 @@ export interface Tools {
   readonly payloadOf: ((instanceId: string) => Promise<Uint8Array | null>) | null;
   /** Credentials that nothing may show. */
   readonly secrets: readonly string[];
+  /** The time of the Iaases. */
+  readonly clock: Clock;
 }
 
 /** What must be for a behaviour to apply. */
@@ -38,7 +41,7 @@ export function where(text: string, isMet: (capabilities: Capabilities) => boole
 }
 
 /** Applies where the provider's test lends this. */
-export function given(tool: keyof Tools): Need {
+export function given(tool: "payloadOf" | "secrets"): Need {
   return { text: `${tool} given`, isMet: (_, tools) => tools[tool] !== null && tools[tool].length > 0 };
 }
 

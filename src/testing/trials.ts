@@ -30,7 +30,7 @@ export class Trials {
 
   async begin(): Promise<Trial> {
     const owner = `conformance/${randomBytes(4).toString("hex")}`;
-    const { launch: base, payloadOf, secrets } = this.#settings;
+    const { launch: base, payloadOf, secrets, clock } = this.#settings;
     this.#stopWatching = watchCalls((trace) => {
       if (trace.owner.startsWith(owner) && making.test(trace.operation)) this.#makers.add(trace.owner);
     });
@@ -43,6 +43,7 @@ export class Trials {
       key,
       payloadOf,
       secrets,
+      clock,
       launchOptions,
       twin: async () => await this.#probed(owner),
       unprobed: async () => await this.#open(owner),

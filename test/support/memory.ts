@@ -1,5 +1,6 @@
 import {
   type AnyIaasError,
+  callerTagsOf,
   type CallContext,
   type Capabilities,
   type Clock,
@@ -132,7 +133,7 @@ export class MemoryIaas extends Iaas {
     super(
       {
         provider: "memory",
-        capabilities: { ...memoryCapabilities, ...capabilities },
+        capabilities: defineCapabilities({ ...memoryCapabilities, ...capabilities }),
         connection: `account ${accounts}`,
         region: "here",
         secrets,
@@ -157,7 +158,7 @@ export class MemoryIaas extends Iaas {
         if (instance?.state !== "terminated" && instance !== undefined) return instance;
         throw new ConflictError("token-spent", "ended", context);
       }
-      const id = `m-${this.cloud.instances.size + 1}`;
+      const id = `m-${this.cloud.launches.length}`;
       const instance: FoundInstance = {
         id,
         name: input.name,
@@ -170,7 +171,7 @@ export class MemoryIaas extends Iaas {
         addresses: { private: ["127.0.0.1"], public: [] },
         publishedPorts: [],
         createdAt: new Date(Date.UTC(2030, 0, 1) + this.cloud.instances.size),
-        tags: {},
+        tags: callerTagsOf(input.tags),
       };
       this.cloud.instances.set(id, instance);
       this.cloud.tokens.set(input.token, id);

@@ -37,7 +37,7 @@ const deadlines = Object.entries(calls).map(([name, [hook, call]]): Behaviour =>
   run: async (trial) => {
     const { iaas } = trial;
     held(iaas, hook);
-    const timeoutMs = name === "launch" ? 1_000 : 200;
+    const timeoutMs = name === "launch" ? 3_000 : 200; // a launch asks other things before
     const expected = ["launch", "terminate"].includes(name) ? "IAAS_OUTCOME_UNKNOWN" : "IAAS_TIMEOUT";
     const error = await within(timeoutMs + atOnceMs, rejection(call(iaas, { timeoutMs }, trial), expected));
     assert.deepEqual([error.outcome, error.retry, error.operation], ["unknown", "same", name]);

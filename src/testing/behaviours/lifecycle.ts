@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import { collect } from "../../iaas/iteration.ts";
+import type { Instance } from "../../iaas/model.ts";
 import type { Behaviour } from "../behaviour.ts";
 import { idsOf, rejection } from "../expectations.ts";
 import { countHook, launchInputOf } from "../hook-faults.ts";
@@ -59,11 +60,13 @@ export const lifecycle: readonly Behaviour[] = [
     id: "launch.accepted",
     name: "a launch that need not wait does not poll",
     run: async ({ iaas, launchOptions }) => {
+      let launched: Instance | undefined;
       const traces = await tracesOf(iaas, async () => {
-        const { state } = await iaas.launch(launchOptions());
-        assert.ok(state === "pending" || state === "running", state);
+        launched = await iaas.launch(launchOptions());
       });
+      assert.ok(launched !== undefined && ["pending", "running"].includes(launched.state), launched?.state);
       assert.ok(!traces.some(({ operation }) => operation === "poll"));
+      await iaas.waitUntil(launched, "running");
     },
   },
   {

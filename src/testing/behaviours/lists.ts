@@ -158,7 +158,7 @@ export const lists: readonly Behaviour[] = [
         new ThrottledError("slow down", context);
       const asked = refuseHook(iaas, "_list", unavailable, tooSoon);
       assert.deepEqual(await collect(iaas.list()), []);
-      assert.equal(asked.calls, 3);
+      assert.ok(asked.calls >= 3);
     },
   },
   {
