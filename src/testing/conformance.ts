@@ -59,6 +59,7 @@ export function conformance(runner: ConformanceRunner, options: ConformanceOptio
   const { create, launch, tracker, payloadOf = null, secrets = [], clock = systemClock } = options;
   for (const { id, name, needs, run } of behaviours) {
     runner.it(`[${id}] ${name}`, async (context) => {
+      const awake = setInterval(() => undefined, 60_000); // deadlines alone do not keep a runner's process alive
       const trials = new Trials({ create, launch, payloadOf, secrets, clock });
       try {
         const trial = await trials.begin();
@@ -66,6 +67,7 @@ export function conformance(runner: ConformanceRunner, options: ConformanceOptio
         else context.skip(`does not apply: it needs ${needs.text}`);
       } finally {
         await trials.end();
+        clearInterval(awake);
       }
     });
   }

@@ -5,6 +5,7 @@ import { Iaas } from "../iaas/iaas.ts";
 import { collect } from "../iaas/iteration.ts";
 import type { LaunchOptions } from "../iaas/launch-options.ts";
 import type { Trial } from "./behaviour.ts";
+import { within } from "./expectations.ts";
 import type { Tools } from "./needs.ts";
 import { watchCalls } from "./traces.ts";
 
@@ -13,6 +14,8 @@ export interface TrialSettings extends Tools {
   readonly launch: Omit<LaunchOptions, "key">;
 }
 
+/** Longer than this letting go must not take. */
+const disposedWithinMs = 5_000;
 /** What makes something that may be left behind. */
 const making = /^launch$|\.(allocate|create|ensure|import|generate|snapshot)$/;
 
@@ -61,7 +64,10 @@ export class Trials {
   /** Removes what the trial has left at the cloud, and lets go of its Iaases. */
   async end(): Promise<void> {
     this.#stopWatching();
-    for (const iaas of this.#opened.splice(0)) await iaas[Symbol.asyncDispose]();
+    await within(
+      disposedWithinMs,
+      Promise.all(this.#opened.splice(0).map(async (iaas) => await iaas[Symbol.asyncDispose]())),
+    );
     for (const owner of this.#makers) {
       await using cleaner = await this.#probed(owner); // one whose hooks nobody has changed
       await removeEverything(cleaner);

@@ -6,6 +6,7 @@ import {
   type CapabilityFindings,
   type Caller,
   Catalog,
+  type FacetName,
   type FloatingIp,
   type FoundInstance,
   type Host,
@@ -42,7 +43,7 @@ export const fullCapabilities = {
   consoleOutput: true,
   payload: { channel: "user-data", maxBytes: limit(1_000), measuredOn: "base64", gzip: true, confidential: false },
   publicAddress: "floating",
-  visibilityLagMs: 150,
+  visibilityLagMs: 2_000,
   pollIntervalMs: 10,
 } satisfies Partial<Capabilities>;
 
@@ -108,7 +109,7 @@ export class FullMemoryCloud extends MemoryCloud {
   }
 }
 
-export interface FullMemoryOptions extends Omit<MemoryOptions, "cloud" | "facets"> {
+export interface FullMemoryOptions extends Omit<MemoryOptions, "cloud"> {
   readonly cloud: FullMemoryCloud;
   /** What a probe finds. */
   readonly findings?: CapabilityFindings;
@@ -119,8 +120,8 @@ export class FullMemoryIaas extends MemoryIaas {
   readonly full: FullMemoryCloud;
   readonly #findings: CapabilityFindings;
 
-  constructor({ cloud, findings = {}, capabilities = {}, ...options }: FullMemoryOptions) {
-    const facets = {
+  constructor({ cloud, findings = {}, capabilities = {}, facets = {}, ...options }: FullMemoryOptions) {
+    const all = {
       floatingIps: (caller: Caller) => new MemoryFloatingIps(caller, cloud),
       securityGroups: (caller: Caller) => new MemorySecurityGroups(caller, cloud),
       keyPairs: (caller: Caller) => new MemoryKeyPairs(caller, cloud),
@@ -128,7 +129,9 @@ export class FullMemoryIaas extends MemoryIaas {
       images: (caller: Caller) => new MemoryImages(caller, cloud),
       catalog: (caller: Caller) => new MemoryCatalog(caller),
     };
-    super({ ...options, cloud, facets, capabilities: { ...fullCapabilities, ...capabilities } });
+    const declared: Partial<Capabilities> = { ...fullCapabilities, ...capabilities };
+    const possible = Object.entries({ ...all, ...facets }).filter(([name]) => declared[name as FacetName] !== false);
+    super({ ...options, cloud, facets: Object.fromEntries(possible), capabilities: declared });
     this.full = cloud;
     this.#findings = findings;
   }

@@ -58,8 +58,10 @@ export class MemoryFloatingIps extends FloatingIps {
     input: { readonly floatingIp: FloatingIp; readonly instanceId: string; readonly move: boolean },
     context: CallContext,
   ): Promise<void> {
+    await Promise.resolve();
     const { address } = input.floatingIp;
-    const known = await this._get({ address }, context);
+    const known = this.cloud.floatingIps.get(address);
+    if (known === undefined) throw new NotFoundError(`no ${address}`, context);
     if (known.instanceId !== null && !input.move) throw new ConflictError("in-use", "it leads elsewhere", context);
     this.cloud.floatingIps.set(address, { ...known, instanceId: input.instanceId });
   }

@@ -7,6 +7,7 @@ import {
   type CapabilityFindings,
   ConflictError,
   defineCapabilities,
+  type ErrorMapper,
   type ErrorOrigin,
   type FacetMakers,
   type FoundInstance,
@@ -114,6 +115,7 @@ export interface MemoryOptions {
   readonly capabilities?: Partial<Capabilities>;
   readonly secrets?: readonly string[];
   readonly facets?: FacetMakers<Capabilities>;
+  readonly toError?: ErrorMapper;
 }
 
 let accounts = 0;
@@ -128,6 +130,7 @@ export class MemoryIaas extends Iaas {
     capabilities = {},
     secrets = [],
     facets = {},
+    toError = toMemoryError,
   }: MemoryOptions = {}) {
     accounts += 1;
     super(
@@ -211,7 +214,7 @@ export class MemoryIaas extends Iaas {
 }
 
 /** An `Error` whose name is `Full` is capacity; anything else has no better word. */
-function toError(cause: unknown, origin: ErrorOrigin): AnyIaasError {
+function toMemoryError(cause: unknown, origin: ErrorOrigin): AnyIaasError {
   if (IaasError.is(cause)) return cause;
   const { name = "", message = "" } = cause instanceof Error ? cause : {};
   const details = { ...origin, vendorCode: name, cause };

@@ -17,9 +17,7 @@ function handles(): Map<string, number> {
 }
 
 function more(now: ReadonlyMap<string, number>, before: ReadonlyMap<string, number>): string[] {
-  // The turns of the event loop that this very wait takes are not the provider's.
-  const own = new Set(["Immediate", "Timeout", "TickObject"]);
-  return [...now].filter(([kind, count]) => count > (before.get(kind) ?? 0) && !own.has(kind)).map(String);
+  return [...now].filter(([kind, count]) => count > (before.get(kind) ?? 0)).map(String);
 }
 
 /** Letting go. */

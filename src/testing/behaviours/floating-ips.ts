@@ -94,24 +94,29 @@ export const floatingIps: readonly Behaviour[] = [
   },
   {
     id: "floating-ips.claims",
-    name: "of two instances that claim the only free address at once one gets it, and the other is told that none is left",
+    name: "of two processes that claim the only free address at once one gets it, and the other is told that none is left",
     needs: on("floatingIps"),
-    run: async ({ iaas, launch, key }) => {
-      assert.ok(iaas.can("floatingIps"));
+    run: async ({ iaas, twin, launch, key }) => {
+      const other = await twin();
+      assert.ok(iaas.can("floatingIps") && other.can("floatingIps"));
       const { floatingIps: ips } = iaas;
-      const instances = await Promise.all([launch(), launch()]);
+      const processes = [ips, other.floatingIps];
+      const instances = await Promise.all(processes.map(async () => await launch()));
       const { address } = await ips.allocate({ key: key() });
-      const claims = await Promise.allSettled(instances.map(async ({ id }) => await ips.associate({ instanceId: id })));
+      meetBefore("_associate", processes);
+      const claims = await Promise.allSettled(
+        instances.map(async ({ id }, index) => await processes[index]!.associate({ instanceId: id })),
+      );
       const [given] = claims.flatMap((claim) => (claim.status === "fulfilled" ? [claim.value] : []));
       const [refused] = claims.flatMap((claim) => (claim.status === "rejected" ? [claim.reason as Error] : []));
       assert.equal(given?.address, address);
       await rejection(Promise.reject(refused ?? new Error("both got it")), "IAAS_INSUFFICIENT_CAPACITY");
 
-      const other = instances.find(({ id }) => id !== given.instanceId)!;
-      const taken = await rejection(ips.associate({ instanceId: other.id, address }), "IAAS_CONFLICT");
+      const loser = instances.find(({ id }) => id !== given.instanceId)!;
+      const taken = await rejection(ips.associate({ instanceId: loser.id, address }), "IAAS_CONFLICT");
       assert.ok(taken.code === "IAAS_CONFLICT" && taken.reason === "in-use");
-      await ips.associate({ instanceId: other.id, address, move: true });
-      assert.equal((await collect(ips.list()))[0]?.instanceId, other.id);
+      await ips.associate({ instanceId: loser.id, address, move: true });
+      assert.equal((await collect(ips.list()))[0]?.instanceId, loser.id);
     },
   },
   {
@@ -152,3 +157,18 @@ export const floatingIps: readonly Behaviour[] = [
     },
   },
 ];
+
+/** Lets the first call of a hook wait until each of the others has been called too. */
+function meetBefore(hook: `_${string}`, targets: readonly object[]): void {
+  let missing = targets.length;
+  let go = (): void => undefined;
+  const met = new Promise<void>((resolve) => (go = resolve));
+  for (const target of targets) {
+    changeHook<unknown>(target, hook, async (perform) => {
+      missing -= 1;
+      if (missing === 0) go();
+      await met;
+      return await perform();
+    });
+  }
+}

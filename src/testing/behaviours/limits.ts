@@ -168,6 +168,21 @@ export const limits: readonly Behaviour[] = [
     },
   },
   {
+    id: "payload.own",
+    name: "launches at the same time get each their own payload",
+    needs: given("payloadOf"),
+    run: async ({ launch, payloadOf }) => {
+      assert.ok(payloadOf !== null);
+      const texts = ["for the first", "for the second"];
+      const launched = await Promise.all(texts.map(async (text) => await launch({ payload: Payload.raw(text) })));
+      const received = await Promise.all(launched.map(async ({ id }) => await payloadOf(id)));
+      assert.deepEqual(
+        received.map((bytes) => Buffer.from(bytes ?? []).toString()),
+        texts,
+      );
+    },
+  },
+  {
     id: "payload.none",
     name: "an instance that is told nothing is told nothing",
     needs: given("payloadOf"),
