@@ -29,6 +29,10 @@ async function findOrCreate<T>(call: Call, { action, find, create }: CreateOnce<
     try {
       return await call.request(action, "create", create);
     } catch (error) {
+      if (IaasError.is(error) && error.code === "IAAS_CONFLICT" && error.reason === "name-taken") {
+        const made = await find(); // by another process, a moment ago
+        if (made !== undefined) return made;
+      }
       const unknown = IaasError.is(error) && error.code === "IAAS_OUTCOME_UNKNOWN";
       if (!unknown || attempt >= triesAtMost) throw error;
       await call.settle();

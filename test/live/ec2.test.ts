@@ -26,11 +26,16 @@ const leftovers = await tracked([bed.region, otherRegion]);
 const run = `run-${randomBytes(4).toString("hex")}`;
 
 /**
- * What moto 5.2.1 lacks: it takes no notice of client tokens, and answers 500 to a CreateImage with tags for the
- * snapshots; wire tests show that they are sent.
+ * What moto 5.2.1 lacks: it takes no notice of client tokens, attaches a volume twice, and answers 500 to a CreateImage
+ * with tags for the snapshots; wire tests show that they are sent.
  */
 const mended = await proxyTo(bed.endpoint, {
   honourTokens: true,
+  refuse: async (action, form) => {
+    if (action !== "AttachVolume") return null;
+    const { Volumes: found = [] } = await moto.describeVolumes({ VolumeIds: [form.get("VolumeId") ?? ""] });
+    return (found[0]?.Attachments ?? []).length > 0 ? "VolumeInUse" : null;
+  },
   rewrite: (form) => {
     if (form.get("Action") !== "CreateImage" || form.get("TagSpecification.2.ResourceType") !== "snapshot") return;
     const names = [...form.keys()].filter((name) => name.startsWith("TagSpecification.2."));

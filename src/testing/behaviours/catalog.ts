@@ -50,7 +50,7 @@ export const catalog: readonly Behaviour[] = [
     needs: on("catalog"),
     run: async ({ iaas, launchOptions }) => {
       assert.ok(iaas.can("catalog"));
-      const [any] = await collect(iaas.catalog.sizes());
+      const { value: any } = await iaas.catalog.sizes().next();
       const size = { minCpus: 1, minMemoryMiB: 256, architecture: any?.architectures[0] };
       const { size: sent } = await launchInputOf(iaas, launchOptions({ size }));
       assert.equal(sent, (await iaas.catalog.findSize(size)).id);

@@ -149,7 +149,8 @@ export const waiting: readonly Behaviour[] = [
       const failure = { vendorCode: "NoSuchCodeAnywhere", message: "the host caught fire" };
       const instance = appearing(iaas, { state: "pending" }, { state: "failed", failure });
       const error = await rejection(iaas.waitUntil(instance, "running"));
-      assert.equal(error.vendorCode, failure.vendorCode);
+      // A provider may know by the form of a code that it is none of the cloud's; then it stands in the message.
+      assert.ok(`${error.vendorCode} ${error.message}`.includes(failure.vendorCode), error.message);
       assert.match(error.message, /caught fire/);
     },
   },

@@ -9,7 +9,7 @@ export interface ProxyHooks {
   /** Answers a client token that has been answered before with the same answer, as EC2 does and moto does not. */
   readonly honourTokens?: boolean;
   /** EC2's code with which an action is refused, instead of being passed on. */
-  readonly refuse?: (action: string) => string | null;
+  readonly refuse?: (action: string, form: URLSearchParams) => string | null | Promise<string | null>;
   /** Called when the cloud has answered, and before the client has got the answer: an answer is held for as long. */
   readonly answered?: (action: string) => Promise<void>;
 }
@@ -32,7 +32,7 @@ export async function proxyTo(endpoint: string, { rewrite, honourTokens = false,
     const form = new URLSearchParams((await buffer(incoming)).toString());
     const action = form.get("Action") ?? "";
     actions.push(action);
-    const code = refuse?.(action) ?? null;
+    const code = (await refuse?.(action, form)) ?? null;
     if (code !== null) {
       const error = `<Error><Code>${code}</Code><Message>The proxy says ${code}</Message></Error>`;
       outgoing.writeHead(500, { "content-type": "text/xml;charset=UTF-8" });

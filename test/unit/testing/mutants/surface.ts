@@ -135,7 +135,10 @@ export const surface: readonly Mutant[] = [
     defect: "forgets the cloud's own code",
     caughtBy: ["wait.failed"],
     create: (options) =>
-      new FullMemoryIaas({ ...options, toError: (cause, at) => new ProviderFailureError(String(cause), at) }),
+      new FullMemoryIaas({
+        ...options,
+        toError: (cause, at) => new ProviderFailureError((cause as Error).message, at),
+      }),
   },
   {
     defect: "breaks when its client throws no Error",
