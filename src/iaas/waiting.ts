@@ -81,7 +81,7 @@ export class Waiting {
         try {
           if (condition(current)) resolve(current);
         } catch (error) {
-          reject(error as Error); // a caller's condition that throws ends its own wait only
+          reject(error); // a caller's condition that throws ends its own wait only
         }
       };
       watcher = { id, key: ownership.key, tell, fail: reject };

@@ -59,22 +59,32 @@ export function conformance(runner: ConformanceRunner, options: ConformanceOptio
   const { create, launch, tracker, payloadOf = null, secrets = [], clock = systemClock } = options;
   for (const { id, name, needs, run } of behaviours) {
     runner.it(`[${id}] ${name}`, async (context) => {
-      const awake = setInterval(() => undefined, 60_000); // deadlines alone do not keep a runner's process alive
       const trials = new Trials({ create, launch, payloadOf, secrets, clock });
-      try {
-        const trial = await trials.begin();
-        if (needs === undefined || needs.isMet(trial.iaas.capabilities, trial)) await run(trial);
-        else context.skip(`does not apply: it needs ${needs.text}`);
-      } finally {
-        await trials.end();
-        clearInterval(awake);
-      }
+      await awake(async () => {
+        try {
+          const trial = await trials.begin();
+          if (needs === undefined || needs.isMet(trial.iaas.capabilities, trial)) await run(trial);
+          else context.skip(`does not apply: it needs ${needs.text}`);
+        } finally {
+          await trials.end();
+        }
+      });
     });
   }
   if (tracker === undefined) return;
   runner.it("[tracker.empty] nothing is left at the cloud", async () => {
     assert.deepEqual(await tracker(), []);
   });
+}
+
+/** Keeps the process alive meanwhile: deadlines alone do not, and a runner would take that for the end. */
+async function awake(body: () => Promise<void>): Promise<void> {
+  const timer = setInterval(() => undefined, 60_000);
+  try {
+    await body();
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 function requireRunner(runner: unknown): void {

@@ -26,9 +26,17 @@ export function on(...paths: readonly CapabilityPath[]): Need {
   };
 }
 
+/** Applies where one of these flags is on. */
+export function anyOn(...paths: readonly CapabilityPath[]): Need {
+  return {
+    text: `${paths.join(" or ")} on`,
+    isMet: (capabilities) => paths.some((path) => isOn(capabilities, path)),
+  };
+}
+
 /** Applies where this flag is off; a part of a flag only where the flag itself is on. */
 export function off(path: CapabilityPath): Need {
-  const [flag = path] = path.split(".") as [CapabilityPath];
+  const [flag] = path.split(".") as [CapabilityPath];
   return {
     text: `${path} off`,
     isMet: (capabilities) => !isOn(capabilities, path) && (flag === path || isOn(capabilities, flag)),

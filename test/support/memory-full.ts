@@ -31,7 +31,7 @@ import { MemoryImages, MemoryVolumes } from "./memory-storage.ts";
 const limit = (value: number) => ({ value, source: "ours" });
 
 /** Everything on. */
-export const fullCapabilities = {
+const fullCapabilities = {
   floatingIps: true,
   securityGroups: { by: ["id"] },
   keyPairs: { import: true, generate: true },

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { FloatingIp } from "../../iaas/floating-ips.ts";
 import { collect } from "../../iaas/iteration.ts";
 import type { Behaviour } from "../behaviour.ts";
-import { idsOf, refusedField, rejection } from "../expectations.ts";
+import { refusedField, rejection } from "../expectations.ts";
 import { changeHook, countHook, loseAnswer } from "../hook-faults.ts";
 import { on } from "../needs.ts";
 
@@ -105,14 +105,15 @@ export const floatingIps: readonly Behaviour[] = [
       const { address } = await ips.allocate({ key: key() });
       meetBefore("_associate", processes);
       const claims = await Promise.allSettled(
-        instances.map(async ({ id }, index) => await processes[index]!.associate({ instanceId: id })),
+        processes.map(async (one, index) => await one.associate({ instanceId: instances[index]?.id ?? "" })),
       );
       const [given] = claims.flatMap((claim) => (claim.status === "fulfilled" ? [claim.value] : []));
       const [refused] = claims.flatMap((claim) => (claim.status === "rejected" ? [claim.reason as Error] : []));
       assert.equal(given?.address, address);
       await rejection(Promise.reject(refused ?? new Error("both got it")), "IAAS_INSUFFICIENT_CAPACITY");
 
-      const loser = instances.find(({ id }) => id !== given.instanceId)!;
+      const loser = instances.find(({ id }) => id !== given.instanceId);
+      assert.ok(loser !== undefined);
       const taken = await rejection(ips.associate({ instanceId: loser.id, address }), "IAAS_CONFLICT");
       assert.ok(taken.code === "IAAS_CONFLICT" && taken.reason === "in-use");
       await ips.associate({ instanceId: loser.id, address, move: true });

@@ -69,7 +69,7 @@ export const idempotency: readonly Behaviour[] = [
     run: async ({ iaas, launchOptions }) => {
       const options = launchOptions({ tags: { a: "1", b: "2" } });
       const { id } = await iaas.launch(options);
-      const reordered = Object.fromEntries(Object.entries(options).reverse()) as typeof options;
+      const reordered = Object.fromEntries(Object.entries(options).toReversed()) as typeof options;
       const again = { ...reordered, tags: { b: "2", a: "1" }, timeoutMs: 120_000, until: "running" } as const;
       assert.equal((await iaas.launch(again)).id, id);
     },

@@ -8,6 +8,7 @@ import type { FoundInstance, Page } from "../../iaas/model.ts";
 import type { Behaviour } from "../behaviour.ts";
 import { idsOf, reasonOf, rejection } from "../expectations.ts";
 import { alwaysRefuse, answerPages, changeHook, countHook, imagined, refuseHook, unavailable } from "../hook-faults.ts";
+import { anyOn } from "../needs.ts";
 import { tracesOf } from "../traces.ts";
 
 /** Pages of instances of this owner, as a cloud with small pages gives them. */
@@ -177,6 +178,7 @@ export const lists: readonly Behaviour[] = [
   {
     id: "lists.facets",
     name: "the lists of the facets are lazy and complete, and fail with a page",
+    needs: anyOn("floatingIps", "securityGroups", "keyPairs", "volumes", "images"),
     run: async ({ iaas }) => {
       for (const { facet, list } of facetLists(iaas)) {
         const owned = (id: string): object => imagined(iaas, id);

@@ -44,7 +44,9 @@ export const securityGroups: readonly Behaviour[] = [
       const { securityGroups: groups } = iaas;
       const friends = await groups.ensure({ name: key("friends") });
       const inside: SecurityGroupRule = {
-        ...{ protocol: "all", fromPort: null, toPort: null },
+        protocol: "all",
+        fromPort: null,
+        toPort: null,
         source: { securityGroupId: friends.id },
       };
       const { id } = await groups.ensure({ name: key("group"), rules: [range, inside] });
@@ -136,5 +138,7 @@ export const securityGroups: readonly Behaviour[] = [
 ];
 
 function sorted(rules: readonly SecurityGroupRule[]): string[] {
-  return rules.map((rule) => JSON.stringify(Object.entries(rule).toSorted())).toSorted();
+  return rules
+    .map(({ protocol, fromPort, toPort, source }) => JSON.stringify([protocol, fromPort, toPort, source]))
+    .toSorted();
 }

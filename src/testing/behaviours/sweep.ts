@@ -88,7 +88,7 @@ export const sweep: readonly Behaviour[] = [
     id: "sweep.too-much",
     name: "a sweep that would delete so much that it looks like a mistake stops and deletes nothing",
     run: async ({ iaas }) => {
-      const terminated = pretend(iaas, ..."abcdef");
+      const terminated = pretend(iaas, "a", "b", "c", "d", "e", "f");
       await iaas.sweep({ keep: [], ...now });
       const report = await iaas.sweep({ keep: [], ...now });
       assert.match(report.stopped ?? "", /6 of 6/);

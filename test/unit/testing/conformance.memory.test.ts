@@ -31,7 +31,10 @@ describe("a cloud without tokens, with small pages, that has to be asked what it
   conformance(vitest, {
     create: (owner) =>
       new FullMemoryIaas({
-        ...{ owner, cloud, clock, findings },
+        owner,
+        cloud,
+        clock,
+        findings,
         capabilities: { ...open, idempotency: "tag", visibilityLagMs: 0, images: { create: false, visibility: false } },
       }),
     launch: fullLaunch,

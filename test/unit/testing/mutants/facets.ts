@@ -1,7 +1,6 @@
 import {
   type CallContext,
   type Caller,
-  type FacetMakers,
   type FloatingIp,
   type Image,
   type KeyPair,
@@ -108,7 +107,7 @@ function withFacet(name: string, make: Facet, defect: string, ...caughtBy: reado
     caughtBy,
     create: (options) => {
       const facets: Record<string, (caller: Caller) => object> = { [name]: (caller) => make(caller, options.cloud) };
-      return new FullMemoryIaas({ ...options, facets: facets as FacetMakers<never> });
+      return new FullMemoryIaas({ ...options, facets });
     },
   };
 }
