@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-const pageSize = 5;
+const pageSize = 20;
 
 /** @returns Its address, and a way to look at what it has. */
 export async function startShed(token: string) {

@@ -11,11 +11,13 @@ import {
   TimeoutError,
   UnavailableError,
 } from "./errors.ts";
+import { KeyedLock } from "./keyed-lock.ts";
 import type { CallOptions, InstanceFailure, Ownership, Page, ResourceRef } from "./model.ts";
 import type { Pacing } from "./pacing.ts";
 import type { Redactor } from "./redaction.ts";
 import type { Secret } from "./secret.ts";
 import { traced, type CallTrace } from "./tracing.ts";
+import { checkCallOptions } from "./validation.ts";
 
 /** What a hook gets besides its input. */
 export interface CallContext {
@@ -74,6 +76,7 @@ export class Caller {
   readonly owner: string;
   readonly #options: CallerOptions;
   readonly #end = new AbortController();
+  readonly #creations = new KeyedLock();
 
   /** @internal */
   constructor(options: CallerOptions) {
@@ -101,9 +104,10 @@ export class Caller {
   /** @internal Run one public operation. */
   async run<T>(operation: string, options: OperationOptions, body: (call: Call) => Promise<T>): Promise<T> {
     const { provider, owner } = this;
+    checkCallOptions(options, { provider, operation });
     const trace: CallTrace = { provider, owner, operation, requests: 0, throttled: 0 };
     const redactor = this.#options.redactor.with(options.secrets ?? []);
-    const call = new Call({ ...this.#options, redactor }, trace, options, this.#end.signal);
+    const call = new Call({ ...this.#options, redactor, creations: this.#creations }, trace, options, this.#end.signal);
     try {
       return await traced(trace, async () => await call.guard(options.needs, body));
     } finally {
@@ -163,13 +167,18 @@ interface Ownable {
   readonly ownership: Ownership | null;
 }
 
+interface CallParts extends CallerOptions {
+  /** Keeps creations of one key apart. */
+  readonly creations: KeyedLock;
+}
+
 /** One public operation under way. */
 export class Call {
   readonly operation: string;
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly timeoutMs: number;
-  readonly #options: CallerOptions;
+  readonly #options: CallParts;
   readonly #trace: CallTrace;
   readonly #callerSignal: AbortSignal | undefined;
   readonly #controller = new AbortController();
@@ -181,7 +190,7 @@ export class Call {
   #unanswered = false;
   #lastError: AnyIaasError | undefined;
 
-  constructor(options: CallerOptions, trace: CallTrace, call: CallOptions, end: AbortSignal) {
+  constructor(options: CallParts, trace: CallTrace, call: CallOptions, end: AbortSignal) {
     this.#options = options;
     this.#trace = trace;
     this.operation = trace.operation;
@@ -294,6 +303,11 @@ export class Call {
   failed({ vendorCode, message }: InstanceFailure): AnyIaasError {
     const cause = Object.assign(new Error(message), { name: vendorCode });
     return this.#options.redactor.cleanError(this.#options.toError(cause, this.at));
+  }
+
+  /** Runs `create` when those of the same name that began before have ended. */
+  async once<T>(name: string, create: () => Promise<T>): Promise<T> {
+    return await this.#options.creations.run(name, create, this.signal);
   }
 
   /** Waits for as long as the cloud may hide something that has just been made. */

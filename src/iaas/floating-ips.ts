@@ -124,6 +124,7 @@ export abstract class FloatingIps {
       find: async () => (await this.owned(call)).find((ip) => ip.ownership?.key === key),
       create: async (context) => await this._allocate({ ownership, pool }, context),
       action: "floatingIps.allocate",
+      key,
     });
   }
 

@@ -22,7 +22,13 @@ import type { CallOptions, FoundInstance, Instance, Page } from "./model.ts";
 import { pacingOf } from "./pacing.ts";
 import { Partitions } from "./partitions.ts";
 import { Redactor } from "./redaction.ts";
-import { type IaasOptions, makeFacets, type ProviderDefinition, providerOptionsOf } from "./provider-definition.ts";
+import {
+  type IaasOptions,
+  makeFacets,
+  presentFacets,
+  type ProviderDefinition,
+  providerOptionsOf,
+} from "./provider-definition.ts";
 import { Sweeper, type SweepOptions, type SweepReport } from "./sweeper.ts";
 import { Terminator } from "./terminator.ts";
 import { check, checkIdentity, checkPort, checkText } from "./validation.ts";
@@ -82,7 +88,14 @@ export abstract class Iaas<C extends Capabilities = Capabilities> {
     });
     const waiting = new Waiting(caller, instances);
     const partitions = new Partitions(definition.region, facets.catalog, clock);
-    const shared = { caller, facets, instances, waiting, partitions, lock: new KeyedLock() };
+    const shared = {
+      caller,
+      facets: presentFacets(facets, now),
+      instances,
+      waiting,
+      partitions,
+      lock: new KeyedLock(),
+    };
     this.#caller = caller;
     this.#facets = facets;
     this.#instances = instances;

@@ -85,6 +85,7 @@ export abstract class Images {
       const ownership = this.#caller.ownershipOf(name);
       let image = await createOnce(call, {
         action: "images.create",
+        key: name,
         find: async () => (await collect(this.list({ signal: call.signal }))).find((owned) => owned.name === name),
         create: async (context) => await this._create({ instanceId, name, ownership }, context),
       });

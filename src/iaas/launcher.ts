@@ -100,7 +100,7 @@ export class Launcher {
     call: Call,
   ): Promise<Instance> {
     const { instances } = this.#parts;
-    const found = await instances.find(options.key, call);
+    const found = await instances.findAll(options.key, call);
     const [existing] = await this.#withoutDoubles(found, call);
     if (existing !== undefined) {
       requireSame(existing, spec, call);
@@ -201,6 +201,7 @@ export class Launcher {
       ? await call.request("launch", "idempotent", launch)
       : await createOnce(call, {
           action: "launch",
+          key,
           find: async () => (await instances.find(key, call)).find(isLive),
           create: launch,
         });
@@ -216,7 +217,10 @@ export class Launcher {
   async #withoutDoubles(found: readonly Instance[], call: Call): Promise<readonly Instance[]> {
     const unique = [...new Map(found.map((instance) => [instance.id, instance])).values()];
     const [oldest, ...doubles] = unique.filter(isLive).toSorted(byAge);
-    for (const double of doubles) await this.#parts.terminator.end(double, call);
+    for (const double of doubles) {
+      await this.#parts.terminator.end(double, call);
+      this.#parts.instances.noteEnded(double.id);
+    }
     return oldest === undefined ? [] : [oldest];
   }
 
@@ -224,6 +228,7 @@ export class Launcher {
     const found = await this.#parts.instances.find(key, call);
     for (const instance of found.filter((one) => isLive(one) || one.state === "failed")) {
       await this.#parts.terminator.end(instance, call);
+      this.#parts.instances.noteEnded(instance.id);
     }
   }
 

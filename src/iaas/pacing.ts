@@ -5,6 +5,8 @@ const firstGuess = 50;
 const slowest = 0.2;
 /** After so long without a refusal the limit is forgotten: the cloud's bucket is full again. */
 const forgetAfterMs = 60_000;
+/** A cloud that asks for years has its clock wrong: so long it may hold back everybody, and no longer. */
+const longestBlockMs = 10 * 60_000;
 
 interface Waiter {
   readonly ticket: number;
@@ -70,7 +72,7 @@ class LearnedBucket {
     this.#window.refused += 1;
     if (retryAfterMs !== undefined) {
       const jitterMs = Math.random() * Math.min(retryAfterMs, 1_000);
-      this.#blockedUntil = Math.max(this.#blockedUntil, now + retryAfterMs + jitterMs);
+      this.#blockedUntil = Math.max(this.#blockedUntil, now + Math.min(retryAfterMs, longestBlockMs) + jitterMs);
     }
     if (this.#ratePerSecond === Number.POSITIVE_INFINITY) {
       this.#ratePerSecond = firstGuess;

@@ -57,6 +57,15 @@ export function makeFacets<C extends Capabilities>(
   return Object.fromEntries(Object.entries(makers).map(([name, make]) => [name, make(caller)]));
 }
 
+/** The facets for the base's own use: without the ones that this installation, as a probe has found, has not. */
+export function presentFacets(facets: Partial<FacetTypes>, capabilities: () => Capabilities): Partial<FacetTypes> {
+  const present = {};
+  for (const name of facetNames) {
+    Object.defineProperty(present, name, { get: () => (capabilities()[name] === false ? undefined : facets[name]) });
+  }
+  return present;
+}
+
 /** @throws InvalidInputError when the settings that a launch has for this provider break its schema. */
 export function providerOptionsOf<C extends Capabilities>(
   { provider, launchOptions }: ProviderDefinition<C>,

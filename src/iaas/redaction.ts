@@ -30,7 +30,9 @@ export class Redactor {
     if (error.stack !== undefined) error.stack = this.clean(error.stack);
     // What an InvalidInputError says of the rule may be the cloud's own words.
     if ("rule" in error && typeof error.rule === "string") Object.assign(error, { rule: this.clean(error.rule) });
-    if (error.cause !== undefined && !IaasError.is(error.cause)) {
+    if (IaasError.is(error.cause)) {
+      this.cleanError(error.cause);
+    } else if (error.cause !== undefined) {
       Object.defineProperty(error, "cause", { value: this.#cleanCause(error.cause, 3), configurable: true });
     }
     return error;

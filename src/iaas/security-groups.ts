@@ -121,6 +121,7 @@ export abstract class SecurityGroups {
     const network = wanted.network ?? null;
     const group = await createOnce(call, {
       action: "securityGroups.create",
+      key,
       find: async () => await this.#find(({ name }) => name === wanted.name, call),
       create: async (context) => await this._create({ name: wanted.name, description, network, ownership }, context),
     });

@@ -1,4 +1,5 @@
 import { type ErrorOrigin, InvalidInputError } from "./errors.ts";
+import type { CallOptions } from "./model.ts";
 import { identityPattern, identityRule } from "./ownership.ts";
 
 /** @throws InvalidInputError naming `field` and `rule` when `holds` is false. */
@@ -6,9 +7,17 @@ export function check(holds: boolean, field: string, rule: string, at: ErrorOrig
   if (!holds) throw new InvalidInputError(field, rule, at);
 }
 
-/** A text that has to be there. */
+const longestText = 1_024;
+
+/**
+ * A text that has to be there. It may become part of a request's path or of its header: what would lead elsewhere there
+ * is refused.
+ */
 export function checkText(value: unknown, field: string, at: ErrorOrigin): asserts value is string {
   check(typeof value === "string" && value !== "", field, "is missing", at);
+  check(value.length <= longestText, field, `must have at most ${longestText} characters`, at);
+  check(!/\p{Cc}/u.test(value), field, "must not contain control characters", at);
+  check(value !== "." && value !== "..", field, "must not be . or ..", at);
 }
 
 /** An owner or a key. `//` is kept for what this library makes on behalf of a key. */
@@ -16,6 +25,12 @@ export function checkIdentity(value: unknown, field: string, at: ErrorOrigin): a
   checkText(value, field, at);
   check(identityPattern.test(value), field, identityRule, at);
   check(!value.includes("//"), field, "must not contain //", at);
+}
+
+/** What every remote call takes. */
+export function checkCallOptions({ signal, timeoutMs }: CallOptions, at: ErrorOrigin): void {
+  check(timeoutMs === undefined || timeoutMs >= 0, "timeoutMs", "must be a number of milliseconds from 0", at);
+  check(signal === undefined || signal instanceof AbortSignal, "signal", "must be an AbortSignal", at);
 }
 
 export function checkPort(value: unknown, field: string, at: ErrorOrigin): asserts value is number {

@@ -156,6 +156,7 @@ export abstract class Volumes {
       const ownership = this.#caller.ownershipOf(options.key);
       const begun = await createOnce(call, {
         action: "volumes.snapshot",
+        key: options.key,
         find: async () => await this.#findSnapshot(options.key, call),
         create: async (context) => await this._snapshot({ volume, ownership }, context),
       });
@@ -212,6 +213,7 @@ export abstract class Volumes {
   async createFor(key: string, source: VolumeSource, call: Call): Promise<Volume> {
     const volume = await createOnce(call, {
       action: "volumes.create",
+      key,
       find: async () =>
         (await this.owned(call)).find(({ ownership, state }) => ownership?.key === key && state !== "deleting"),
       create: async (context) => await this._create({ ...source, ownership: this.#caller.ownershipOf(key) }, context),

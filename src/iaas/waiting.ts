@@ -83,7 +83,11 @@ export class Waiting {
     const seen = new Promise<Instance | null>((resolve, reject) => {
       const tell = (current: Instance | null): void => {
         if (current === null && this.#instances.isYoung(id)) return; // not visible yet
-        if (condition(current)) resolve(current);
+        try {
+          if (condition(current)) resolve(current);
+        } catch (error) {
+          reject(error); // a caller's condition that throws ends its own wait only
+        }
       };
       watcher = { id, key: ownership.key, sinceMs: this.#caller.clock.now(), tell, fail: reject };
       this.#watchers.add(watcher);

@@ -1,4 +1,10 @@
-export { conformance, type ConformanceOptions, type ConformanceRunner } from "./conformance.ts";
+export {
+  conformance,
+  type ConformanceBehaviour,
+  conformanceBehaviours,
+  type ConformanceOptions,
+  type ConformanceRunner,
+} from "./conformance.ts";
 export { type ConnectionFault, faultProxy, type FaultProxy } from "./fault-proxy.ts";
 export { type ApartCloud, simulateApart } from "./simulated/apart.ts";
 export type { BucketLimit, RateLimits } from "./simulated/buckets.ts";

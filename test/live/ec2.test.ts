@@ -25,21 +25,32 @@ const leftovers = await tracked([bed.region, otherRegion]);
 /** Different in every run, so that a run does not meet another one's machines. */
 const run = `run-${randomBytes(4).toString("hex")}`;
 
-/** moto 5.2.1 answers 500 to a CreateImage with tags for the snapshots; wire tests show that they are sent. */
-const withoutSnapshotTags = await proxyTo(bed.endpoint, {
+/**
+ * What moto 5.2.1 lacks: it takes no notice of client tokens, attaches a volume twice, and answers 500 to a CreateImage
+ * with tags for the snapshots; wire tests show that they are sent.
+ */
+const mended = await proxyTo(bed.endpoint, {
+  honourTokens: true,
+  refuse: async (action, form) => {
+    if (action !== "AttachVolume") return null;
+    const { Volumes: found = [] } = await moto.describeVolumes({ VolumeIds: [form.get("VolumeId") ?? ""] });
+    return (found[0]?.Attachments ?? []).length > 0 ? "VolumeInUse" : null;
+  },
   rewrite: (form) => {
     if (form.get("Action") !== "CreateImage" || form.get("TagSpecification.2.ResourceType") !== "snapshot") return;
     const names = [...form.keys()].filter((name) => name.startsWith("TagSpecification.2."));
     for (const name of names) form.delete(name);
   },
 });
-afterAll(async () => await withoutSnapshotTags[Symbol.asyncDispose]());
+afterAll(async () => await mended[Symbol.asyncDispose]());
 
 describe("ec2 against moto", () => {
   conformance(vitest, {
-    create: (owner) => iaasOf(owner, { endpoint: withoutSnapshotTags.endpoint }),
+    create: (owner) => iaasOf(owner, { endpoint: mended.endpoint }),
     launch: { ...launchable, ports: [{ port: 80 }] },
+    payloadOf: async (id) => await userDataOf(moto, id),
     tracker: leftovers,
+    secrets: [credentials.secretAccessKey],
   });
 });
 

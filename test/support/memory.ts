@@ -1,11 +1,13 @@
 import {
   type AnyIaasError,
+  callerTagsOf,
   type CallContext,
   type Capabilities,
   type Clock,
   type CapabilityFindings,
   ConflictError,
   defineCapabilities,
+  type ErrorMapper,
   type ErrorOrigin,
   type FacetMakers,
   type FoundInstance,
@@ -113,6 +115,7 @@ export interface MemoryOptions {
   readonly capabilities?: Partial<Capabilities>;
   readonly secrets?: readonly string[];
   readonly facets?: FacetMakers<Capabilities>;
+  readonly toError?: ErrorMapper;
 }
 
 let accounts = 0;
@@ -127,12 +130,13 @@ export class MemoryIaas extends Iaas {
     capabilities = {},
     secrets = [],
     facets = {},
+    toError = toMemoryError,
   }: MemoryOptions = {}) {
     accounts += 1;
     super(
       {
         provider: "memory",
-        capabilities: { ...memoryCapabilities, ...capabilities },
+        capabilities: defineCapabilities({ ...memoryCapabilities, ...capabilities }),
         connection: `account ${accounts}`,
         region: "here",
         secrets,
@@ -157,7 +161,7 @@ export class MemoryIaas extends Iaas {
         if (instance?.state !== "terminated" && instance !== undefined) return instance;
         throw new ConflictError("token-spent", "ended", context);
       }
-      const id = `m-${this.cloud.instances.size + 1}`;
+      const id = `m-${this.cloud.launches.length}`;
       const instance: FoundInstance = {
         id,
         name: input.name,
@@ -170,7 +174,7 @@ export class MemoryIaas extends Iaas {
         addresses: { private: ["127.0.0.1"], public: [] },
         publishedPorts: [],
         createdAt: new Date(Date.UTC(2030, 0, 1) + this.cloud.instances.size),
-        tags: {},
+        tags: callerTagsOf(input.tags),
       };
       this.cloud.instances.set(id, instance);
       this.cloud.tokens.set(input.token, id);
@@ -210,7 +214,7 @@ export class MemoryIaas extends Iaas {
 }
 
 /** An `Error` whose name is `Full` is capacity; anything else has no better word. */
-function toError(cause: unknown, origin: ErrorOrigin): AnyIaasError {
+function toMemoryError(cause: unknown, origin: ErrorOrigin): AnyIaasError {
   if (IaasError.is(cause)) return cause;
   const { name = "", message = "" } = cause instanceof Error ? cause : {};
   const details = { ...origin, vendorCode: name, cause };

@@ -50,7 +50,7 @@ describe("the source", () => {
       "payload/stratos.ts",
       "providers/ec2/client.ts",
       "providers/local/content.ts",
-      "testing/behaviours/facets.ts",
+      "testing/behaviours/key-pairs.ts",
     ]);
   });
 });

@@ -1,24 +1,71 @@
 import assert from "node:assert/strict";
 
-import { facetNames } from "../../iaas/capabilities.ts";
+import { type CapabilityPath, type FacetName, facetNames, isOn } from "../../iaas/capabilities.ts";
+import { Catalog } from "../../iaas/catalog.ts";
+import { FloatingIps } from "../../iaas/floating-ips.ts";
 import { Iaas } from "../../iaas/iaas.ts";
+import { Images } from "../../iaas/images.ts";
 import { collect } from "../../iaas/iteration.ts";
+import { KeyPairs } from "../../iaas/key-pairs.ts";
+import { SecurityGroups } from "../../iaas/security-groups.ts";
+import { Volumes } from "../../iaas/volumes.ts";
 import type { Behaviour } from "../behaviour.ts";
-import { refusal, rejection } from "../expectations.ts";
+import { tracesOf } from "../traces.ts";
+
+const facetClasses: Readonly<Record<FacetName, abstract new (...given: never[]) => object>> = {
+  floatingIps: FloatingIps,
+  securityGroups: SecurityGroups,
+  keyPairs: KeyPairs,
+  volumes: Volumes,
+  images: Images,
+  catalog: Catalog,
+};
+
+/** Public names of a base class that an object, or a class between them, defines again. */
+function redefined(object: object, base: { readonly prototype: object }, own: readonly string[] = []): string[] {
+  const names = [...Object.getOwnPropertyNames(base.prototype), Symbol.asyncDispose].filter(
+    (name) => name !== "constructor" && (typeof name === "symbol" || !name.startsWith("_")),
+  );
+  const found: string[] = [];
+  for (let type = object; type !== base.prototype; type = Object.getPrototypeOf(type) as object) {
+    found.push(...names.filter((name) => Object.hasOwn(type, name) && !own.includes(String(name))).map(String));
+  }
+  return found;
+}
 
 /** What an Iaas promises as an object. */
 export const contract: readonly Behaviour[] = [
   {
-    id: "probe.answers",
-    name: "a probe answers, and changes no capability that was settled",
+    id: "surface.sealed",
+    name: "no public method of the base class is redefined",
     run: async ({ iaas }) => {
-      const before = structuredClone(iaas.capabilities);
-      const { capabilities } = await iaas.probe();
-      assert.deepEqual(capabilities, iaas.capabilities);
-      for (const [name, value] of Object.entries(before)) {
-        if (value === "probe" || name === "payload" || name === "tags") continue;
-        assert.deepEqual(capabilities[name as keyof typeof before], value, name);
+      assert.deepEqual(redefined(iaas, Iaas), []);
+      await Promise.resolve();
+    },
+  },
+  {
+    id: "surface.facets-sealed",
+    name: "no public method of a facet's base class is redefined",
+    run: async ({ iaas }) => {
+      for (const name of facetNames.filter((facet) => iaas.can(facet))) {
+        const facet = Reflect.get(iaas, name) as object;
+        assert.ok(facet instanceof facetClasses[name], `${name} is no ${facetClasses[name].name}`);
+        assert.deepEqual(redefined(facet, facetClasses[name]), []);
       }
+      await Promise.resolve();
+    },
+  },
+  {
+    id: "surface.can",
+    name: "can() says what the capabilities say",
+    run: async ({ iaas }) => {
+      const paths: readonly CapabilityPath[] = [
+        ...facetNames,
+        ...(["stop", "reboot", "consoleOutput", "keyPairs.import", "keyPairs.generate"] as const),
+        ...(["volumes.snapshots", "images.create", "images.visibility"] as const),
+      ];
+      for (const path of paths) assert.equal(iaas.can(path), isOn(iaas.capabilities, path), path);
+      await Promise.resolve();
     },
   },
   {
@@ -32,116 +79,55 @@ export const contract: readonly Behaviour[] = [
     },
   },
   {
-    id: "surface.sealed",
-    name: "no public method of the base class is redefined",
+    id: "capabilities.sources",
+    name: "every limit is a whole number above 0, and says where it is written",
     run: async ({ iaas }) => {
-      const names = Object.getOwnPropertyNames(Iaas.prototype).filter(
-        (name) => name !== "constructor" && !name.startsWith("_"),
-      );
-      for (let type: object = iaas; type !== Iaas.prototype; type = Object.getPrototypeOf(type) as object) {
-        const redefined = names.filter(
-          (name) => Object.hasOwn(type, name) && !(type === iaas && ["provider", "owner"].includes(name)),
-        );
-        assert.deepEqual(redefined, []);
+      const { payload, names, tags, networks } = iaas.capabilities;
+      const limits = [payload.maxBytes, names.maxLength, tags.maxCount, tags.maxKeyLength, tags.maxValueLength];
+      if (networks !== false) limits.push(networks.maxCount);
+      for (const { value, source } of limits) {
+        assert.ok(Number.isInteger(value) && value > 0, String(value));
+        assert.match(source, /^(https:\/\/.+|ours|probe)$/);
       }
       await Promise.resolve();
     },
   },
   {
-    id: "facets.off",
-    name: "a facet whose flag is off refuses, before any request",
+    id: "capabilities.consistent",
+    name: "the capabilities do not contradict each other",
     run: async ({ iaas }) => {
-      for (const name of facetNames.filter((facet) => !iaas.can(facet))) {
-        const use = async (): Promise<unknown> =>
-          await Promise.resolve().then(() => Reflect.get(iaas, name) as unknown);
-        await refusal(iaas, use, "IAAS_UNSUPPORTED_CAPABILITY");
-      }
+      const { names, floatingIps, publicAddress, pollIntervalMs, visibilityLagMs, placement } = iaas.capabilities;
+      assert.doesNotThrow(() => new RegExp(names.pattern, "u"));
+      assert.ok(publicAddress !== "floating" || floatingIps !== false, "floating public addresses need floating IPs");
+      assert.ok(pollIntervalMs > 0 && visibilityLagMs >= 0);
+      assert.ok(!placement.host || iaas.can("catalog"), "hosts that can be chosen have to be listed");
+      await Promise.resolve();
     },
   },
   {
-    id: "calls.off",
-    name: "a call whose flag is off refuses, before any request",
-    run: async ({ iaas, key }) => {
-      const calls = { stop: "stop", start: "stop", reboot: "reboot", consoleOutput: "consoleOutput" } as const;
-      for (const [call, flag] of Object.entries(calls)) {
-        if (iaas.can(flag)) continue;
-        const method = Reflect.get(iaas, call) as (id: string) => Promise<unknown>;
-        await refusal(iaas, async () => await method.call(iaas, key()), "IAAS_UNSUPPORTED_CAPABILITY");
-      }
-    },
-  },
-  {
-    id: "wait.deadline",
-    name: "a wait for what never comes ends at its deadline",
+    id: "capabilities.unchanged",
+    name: "no call but a probe changes the capabilities",
     run: async ({ iaas, launch }) => {
-      const instance = await launch();
-      const error = await rejection(
-        iaas.waitUntil(instance, () => false, { timeoutMs: 300 }),
-        "IAAS_TIMEOUT",
-      );
-      assert.equal(error.operation, "waitUntil");
-    },
-  },
-  {
-    id: "wait.abort",
-    name: "a wait that is aborted rejects at once, with the caller's reason",
-    run: async ({ iaas, launch }) => {
-      const instance = await launch();
-      const reason = new Error("changed my mind");
-      const controller = new AbortController();
-      const wait = iaas.waitUntil(instance, () => false, { signal: controller.signal });
-      setTimeout(() => controller.abort(reason), 20);
-      await assert.rejects(wait, (error) => error === reason);
-    },
-  },
-  {
-    id: "call.aborted",
-    name: "a call whose signal has aborted before asks the cloud nothing",
-    run: async ({ iaas, launchOptions }) => {
-      const reason = new Error("too late");
-      const signal = AbortSignal.abort(reason);
-      await assert.rejects(iaas.launch({ ...launchOptions(), signal }), (error) => error === reason);
-      assert.deepEqual(await collect(iaas.list()), []);
-    },
-  },
-  {
-    id: "sweep.two-passes",
-    name: "a sweep deletes in its second pass what nobody claims, and never what is kept",
-    run: async ({ iaas, launch }) => {
-      const kept = await launch();
-      const unclaimed = await launch();
-      const options = { keep: [kept.ownership.key], minAgeMs: 0, dryRun: false };
-      const first = await iaas.sweep(options);
-      assert.ok(first.marked.some(({ id }) => id === unclaimed.id));
-      assert.deepEqual(first.deleted, []);
-      const second = await iaas.sweep(options);
-      assert.ok(
-        second.deleted.some(({ id }) => id === unclaimed.id),
-        JSON.stringify(second),
-      );
-      assert.deepEqual(
-        (await collect(iaas.list())).map(({ id }) => id),
-        [kept.id],
-      );
-    },
-  },
-  {
-    id: "sweep.dry-run",
-    name: "a dry run deletes nothing, however often it is done",
-    run: async ({ iaas, launch }) => {
+      const before = iaas.capabilities;
       const { id } = await launch();
-      await iaas.sweep({ keep: [], minAgeMs: 0 });
-      await iaas.sweep({ keep: [], minAgeMs: 0 });
-      assert.equal((await iaas.get(id)).state, "running");
+      await collect(iaas.list());
+      await iaas.terminate(id);
+      assert.equal(iaas.capabilities, before);
     },
   },
   {
-    id: "dispose.refuses",
-    name: "a disposed Iaas refuses every call",
-    run: async ({ twin }) => {
-      const other = await twin();
-      await other[Symbol.asyncDispose]();
-      await rejection(other.probe(), "IAAS_UNAVAILABLE");
+    id: "traces.span",
+    name: "each call is one span that says whose it is and how many requests it took",
+    run: async ({ iaas }) => {
+      const traces = await tracesOf(iaas, async () => {
+        await iaas.probe();
+        await collect(iaas.list());
+      });
+      const { provider, owner } = iaas;
+      assert.deepEqual(
+        traces.map((trace) => [trace.provider, trace.owner, trace.operation, trace.requests, trace.throttled]),
+        ["probe", "list"].map((operation) => [provider, owner, operation, 1, 0]),
+      );
     },
   },
 ];

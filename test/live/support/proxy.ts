@@ -6,15 +6,24 @@ import { buffer } from "node:stream/consumers";
 export interface ProxyHooks {
   /** Changes a request before it is passed on. */
   readonly rewrite?: (form: URLSearchParams) => void;
+  /** Answers a client token that has been answered before with the same answer, as EC2 does and moto does not. */
+  readonly honourTokens?: boolean;
   /** EC2's code with which an action is refused, instead of being passed on. */
-  readonly refuse?: (action: string) => string | null;
+  readonly refuse?: (action: string, form: URLSearchParams) => string | null | Promise<string | null>;
   /** Called when the cloud has answered, and before the client has got the answer: an answer is held for as long. */
   readonly answered?: (action: string) => Promise<void>;
 }
 
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly content: Buffer;
+}
+
 /** Stands between a client and moto on loopback. */
-export async function proxyTo(endpoint: string, { rewrite, refuse, answered }: ProxyHooks) {
+export async function proxyTo(endpoint: string, { rewrite, honourTokens = false, refuse, answered }: ProxyHooks) {
   const actions: string[] = [];
+  const tokens = new Map<string, Promise<Answer>>();
   const server = createServer((incoming, outgoing) => {
     void pass(incoming, outgoing).catch(() => outgoing.destroy());
   });
@@ -23,7 +32,7 @@ export async function proxyTo(endpoint: string, { rewrite, refuse, answered }: P
     const form = new URLSearchParams((await buffer(incoming)).toString());
     const action = form.get("Action") ?? "";
     actions.push(action);
-    const code = refuse?.(action) ?? null;
+    const code = (await refuse?.(action, form)) ?? null;
     if (code !== null) {
       const error = `<Error><Code>${code}</Code><Message>The proxy says ${code}</Message></Error>`;
       outgoing.writeHead(500, { "content-type": "text/xml;charset=UTF-8" });
@@ -31,14 +40,30 @@ export async function proxyTo(endpoint: string, { rewrite, refuse, answered }: P
       return;
     }
     rewrite?.(form);
+    const { status, type, content } = await answerTo(form, incoming);
+    await answered?.(action);
+    outgoing.writeHead(status, { "content-type": type });
+    outgoing.end(content);
+  }
+
+  async function answerTo(form: URLSearchParams, incoming: IncomingMessage): Promise<Answer> {
+    const token = form.get("ClientToken");
+    if (!honourTokens || token === null) return await forward(form, incoming);
+    const known = tokens.get(token);
+    if (known !== undefined) return await known;
+    const answering = forward(form, incoming);
+    tokens.set(token, answering);
+    if ((await answering).status !== 200) tokens.delete(token);
+    return await answering;
+  }
+
+  async function forward(form: URLSearchParams, incoming: IncomingMessage): Promise<Answer> {
     const body = form.toString();
     const headers = { ...incoming.headers, "content-length": Buffer.byteLength(body) };
     const forwarded = request(endpoint, { method: "POST", headers }).end(body);
     const [answer] = (await once(forwarded, "response")) as [IncomingMessage];
-    const content = await buffer(answer);
-    await answered?.(action);
-    outgoing.writeHead(answer.statusCode ?? 502, { "content-type": answer.headers["content-type"] ?? "text/xml" });
-    outgoing.end(content);
+    const type = answer.headers["content-type"] ?? "text/xml";
+    return { status: answer.statusCode ?? 502, type, content: await buffer(answer) };
   }
 
   server.listen(0, "127.0.0.1");

@@ -55,6 +55,16 @@ describe("pacing", () => {
     expect(cloud.count("launch")).toBe(300);
   });
 
+  it("is not held back for years by a cloud that has its clock wrong", async () => {
+    const clock = new VirtualClock();
+    const cloud = new MemoryCloud();
+    const iaas = new MemoryIaas({ clock, cloud });
+    cloud.before("launch", throttled(10 * 365 * 86_400_000));
+    await expect(iaas.launch({ key: "a", image: "i" })).rejects.toMatchObject({ code: "IAAS_THROTTLED" });
+    await clock.advance(11 * 60_000);
+    await expect(iaas.launch({ key: "a", image: "i" })).resolves.toMatchObject({ state: "running" });
+  });
+
   it("lets a request that is aborted leave the queue, and the others go on", async () => {
     const clock = new VirtualClock();
     const iaas = new MemoryIaas({ clock, cloud: limited(clock, { size: 1, perSecond: 1 }) });
