@@ -16,15 +16,15 @@ export interface TrialSettings extends Tools {
 
 /** Longer than this letting go must not take. */
 const disposedWithinMs = 5_000;
-/** What makes something that may be left behind. */
+/** Calls that make something that may be left behind. */
 const making = /^launch$|\.(allocate|create|ensure|import|generate|snapshot)$/;
 
 /** Makes the trial of one behaviour; what it has made is removed by {@link Trials.end}. */
 export class Trials {
   readonly #settings: TrialSettings;
   readonly #opened: Iaas[] = [];
-  /** Owners whose calls may have made something. */
-  readonly #makers = new Set<string>();
+  /** By owner, the calls that may have made something. */
+  readonly #made = new Map<string, Set<string>>();
   #stopWatching = (): void => undefined;
 
   constructor(settings: TrialSettings) {
@@ -35,7 +35,8 @@ export class Trials {
     const owner = `conformance/${randomBytes(4).toString("hex")}`;
     const { launch: base, payloadOf, secrets, clock } = this.#settings;
     this.#stopWatching = watchCalls((trace) => {
-      if (trace.owner.startsWith(owner) && making.test(trace.operation)) this.#makers.add(trace.owner);
+      if (!trace.owner.startsWith(owner) || !making.test(trace.operation)) return;
+      this.#made.set(trace.owner, (this.#made.get(trace.owner) ?? new Set()).add(trace.operation));
     });
     const iaas = await this.#probed(owner);
     let keys = 0;
@@ -68,9 +69,9 @@ export class Trials {
       disposedWithinMs,
       Promise.all(this.#opened.splice(0).map(async (iaas) => await iaas[Symbol.asyncDispose]())),
     );
-    for (const owner of this.#makers) {
+    for (const [owner, calls] of this.#made) {
       await using cleaner = await this.#probed(owner); // one whose hooks nobody has changed
-      await removeEverything(cleaner);
+      await removeWhat(calls, cleaner);
     }
   }
 
@@ -89,29 +90,31 @@ export class Trials {
   }
 }
 
-async function removeEverything(iaas: Iaas): Promise<void> {
-  for (const instance of await collect(iaas.list())) await iaas.terminate(instance.id);
-  if (iaas.can("images.create")) {
+/** Removes what these calls may have left; lists that are long at some clouds are asked for only where it matters. */
+async function removeWhat(calls: ReadonlySet<string>, iaas: Iaas): Promise<void> {
+  const launched = calls.has("launch");
+  if (launched) for (const { id } of await collect(iaas.list())) await iaas.terminate(id);
+  if (calls.has("images.create") && iaas.can("images.create")) {
     for (const { id } of await collect(iaas.images.list())) await iaas.images.delete({ id });
   }
-  if (iaas.can("floatingIps")) {
+  if ((launched || calls.has("floatingIps.allocate")) && iaas.can("floatingIps")) {
     for (const { address } of await collect(iaas.floatingIps.list())) await iaas.floatingIps.release({ address });
   }
-  if (iaas.can("volumes.snapshots")) {
+  if (calls.has("volumes.snapshot") && iaas.can("volumes.snapshots")) {
     for (const { id } of await collect(iaas.volumes.listSnapshots())) {
       await iaas.volumes.deleteSnapshot({ snapshotId: id });
     }
   }
-  if (iaas.can("volumes")) {
+  if ((launched || calls.has("volumes.create")) && iaas.can("volumes")) {
     for (const { id } of await collect(iaas.volumes.list())) {
       await iaas.volumes.detach({ volumeId: id });
       await iaas.volumes.delete({ volumeId: id });
     }
   }
-  if (iaas.can("securityGroups")) {
+  if ((launched || calls.has("securityGroups.ensure")) && iaas.can("securityGroups")) {
     for (const { id } of await collect(iaas.securityGroups.list())) await iaas.securityGroups.delete({ id });
   }
-  if (iaas.can("keyPairs")) {
+  if ((calls.has("keyPairs.import") || calls.has("keyPairs.generate")) && iaas.can("keyPairs")) {
     for (const { name } of await collect(iaas.keyPairs.list())) await iaas.keyPairs.delete({ name });
   }
 }
