@@ -50,6 +50,9 @@ export function withoutText(error: unknown, text: string): void {
   assert.ok(!shown.includes(text), `the error shows ${text}: ${shown}`);
 }
 
+/** In real milliseconds: what ends "at once" may take this long on a busy machine, and no longer. */
+export const atOnceMs = 3_500;
+
 /** What `promise` gives, which has to come within `ms`. */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   const settled = new AbortController();

@@ -11,8 +11,8 @@ export interface VirtualClockOptions {
   /** Milliseconds since 1970 at which it starts. Default: the first moment of 2030. */
   readonly startMs?: number | undefined;
   /**
-   * Real milliseconds for which it stands still while a request is under way that does not wait for this clock.
-   * Default: 0, for hooks that need no input or output; a simulated cloud's clock has 5,000.
+   * Real milliseconds for which it stands still, at the most, while a request is under way that does not wait for this
+   * clock. Default: 0, for hooks that need no input or output; a simulated cloud's clock has 2,000.
    */
   readonly patienceMs?: number | undefined;
 }
@@ -61,9 +61,16 @@ export class VirtualClock implements Clock {
   }
 
   during(work: Promise<unknown>): void {
+    if (this.#patienceMs === 0) return;
     this.#count(1);
-    const end = (): void => this.#count(-1);
-    work.then(end, end);
+    let end = (): void => {
+      clearTimeout(patience);
+      this.#count(-1);
+      end = () => undefined;
+    };
+    const patience = setTimeout(() => end(), this.#patienceMs);
+    const settle = (): void => end();
+    work.then(settle, settle);
   }
 
   /** Wait as a simulated cloud does before it answers: the request that waits for it holds time no longer. */
@@ -146,12 +153,10 @@ export class VirtualClock implements Clock {
 
   /** Lets everything happen that needs no time of this clock. */
   async #settled(): Promise<void> {
-    const patience = performance.now() + this.#patienceMs;
     for (let turn = 0; turn < turns; turn += 1) {
       const stirs = this.#stirs;
       await setImmediate();
-      const isBusy = this.#working > 0 && performance.now() < patience;
-      if (isBusy || stirs !== this.#stirs) turn = 0;
+      if (this.#working > 0 || stirs !== this.#stirs) turn = 0;
     }
   }
 }

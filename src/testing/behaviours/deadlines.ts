@@ -5,11 +5,8 @@ import { collect } from "../../iaas/iteration.ts";
 import type { CallOptions } from "../../iaas/model.ts";
 import type { CallContext } from "../../iaas/call.ts";
 import type { Behaviour, Trial } from "../behaviour.ts";
-import { reasonOf, rejection, within } from "../expectations.ts";
+import { atOnceMs, reasonOf, rejection, within } from "../expectations.ts";
 import { changeHook, countHook, holdAnswer, imagined } from "../hook-faults.ts";
-
-/** Time in which what is to happen at once has happened, on a machine that has other things to do too. */
-const atOnceMs = 1_500;
 
 type Call = (iaas: Iaas, options: CallOptions, trial: Trial) => Promise<unknown>;
 

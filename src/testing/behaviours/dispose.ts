@@ -4,10 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Instance } from "../../iaas/model.ts";
 import { collect } from "../../iaas/iteration.ts";
 import type { Behaviour } from "../behaviour.ts";
-import { refusal, rejection, within } from "../expectations.ts";
+import { atOnceMs, refusal, rejection, within } from "../expectations.ts";
 import { holdAnswer, imagined } from "../hook-faults.ts";
-
-const atOnceMs = 1_500;
 
 /** What keeps the process alive, by kind. */
 function handles(): Map<string, number> {

@@ -35,8 +35,8 @@ export const lifecycle: readonly Behaviour[] = [
   {
     id: "launch.tells",
     name: "an instance tells its image, its caller's tags without the ownership's, and when it was made",
-    run: async ({ iaas, launch, launchOptions }) => {
-      const before = Date.now();
+    run: async ({ iaas, clock, launch, launchOptions }) => {
+      const before = clock.now();
       const tags = { purpose: "conformance", "a.b": "c=d, e:f/g@h+i_j-k" };
       const { id } = await launch({ tags });
       const { imageId, createdAt, failure, ...instance } = await iaas.get(id);

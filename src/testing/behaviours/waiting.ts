@@ -4,7 +4,7 @@ import { AuthenticationError, NotFoundError, ThrottledError } from "../../iaas/e
 import type { Iaas } from "../../iaas/iaas.ts";
 import type { FoundInstance, Instance } from "../../iaas/model.ts";
 import type { Behaviour } from "../behaviour.ts";
-import { reasonOf, refusedField, rejection, within } from "../expectations.ts";
+import { atOnceMs, reasonOf, refusedField, rejection, within } from "../expectations.ts";
 import {
   alwaysRefuse,
   answerPages,
@@ -15,9 +15,6 @@ import {
   refuseHook,
   unavailable,
 } from "../hook-faults.ts";
-
-/** Time in which what is to happen at once has happened, on a machine that has other things to do too. */
-const atOnceMs = 1_500;
 
 /** An instance that only `_get` and `_list` know, in the states that they give one after the other. */
 function appearing(iaas: Iaas, ...states: readonly Partial<FoundInstance>[]): Instance {

@@ -89,7 +89,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulatedClo
   const at = { provider: "simulation", operation: "simulate" };
   checkFields(options, known, "", at);
   const { cloud, seed = 1, faults = [], timing = {}, quotas = {}, capacity = {} } = options;
-  const { clock = new VirtualClock({ patienceMs: 5_000 }) } = options;
+  const { clock = new VirtualClock({ patienceMs: 2_000 }) } = options;
   checkFields(timing, Object.keys(defaultTiming), "timing", at);
   checkFields(quotas, Object.keys(defaultQuotas), "quotas", at);
   const makeDialect = Object.hasOwn(dialects, cloud) ? dialects[cloud] : undefined;

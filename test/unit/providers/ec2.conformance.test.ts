@@ -1,9 +1,11 @@
 import { Ec2Iaas } from "iaaskit/ec2";
-import { conformance, simulate } from "iaaskit/testing";
+import { conformance, simulate, VirtualClock } from "iaaskit/testing";
 import * as vitest from "vitest";
 
-const cloud = await simulate({ cloud: "ec2", quotas: { addresses: 10 } });
-const time = cloud.clock.flow();
+await import("@aws-sdk/client-ec2"); // loading it takes longer than the clock is patient
+const clock = new VirtualClock({ patienceMs: 300 });
+const cloud = await simulate({ cloud: "ec2", quotas: { addresses: 10 }, clock });
+const time = clock.flow();
 vitest.afterAll(async () => {
   time[Symbol.dispose]();
   await cloud[Symbol.asyncDispose]();
@@ -15,5 +17,6 @@ vitest.describe("ec2 on a simulated cloud", () => {
     create: (owner) => new Ec2Iaas({ owner, ...connection }),
     launch: { ...launch, ports: [{ port: 80 }] },
     tracker,
+    clock,
   });
 });
