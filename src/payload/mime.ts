@@ -26,18 +26,20 @@ interface Part {
  * @see https://docs.cloud-init.io/en/latest/explanation/format.html
  */
 export function writeMime(payload: Payload): string {
-  const { environment, files, scripts, cloudConfig } = payload;
+  const rest = withoutCloudConfig(payload);
+  return writeMultipart(payload.cloudConfig, rest.isEmpty ? null : writeShell(rest));
+}
+
+/** Cloud-config and one script, or none, as MIME multipart. */
+export function writeMultipart(cloudConfig: readonly string[], script: string | null): string {
   const configs = cloudConfig.map((text, index): Part => ({
     type: "text/cloud-config",
     name: `${String(index).padStart(2, "0")}-cloud-config.yaml`,
     text: `#cloud-config\n${text}`,
     headers: cloudConfig.length > 1 ? [mergeHeader] : [],
   }));
-  const hasScript = Object.keys(environment).length + files.length + scripts.length > 0;
-  const rest = hasScript
-    ? [{ type: "text/x-shellscript", name: "50-payload.sh", text: writeShell(withoutCloudConfig(payload)) }]
-    : [];
-  const parts = [...configs, ...rest].map(render);
+  const scripts = script === null ? [] : [{ type: "text/x-shellscript", name: "50-payload.sh", text: script }];
+  const parts = [...configs, ...scripts].map(render);
   const boundary = `iaaskit-${createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 24)}`;
   const head = `Content-Type: multipart/mixed; boundary="${boundary}"\nMIME-Version: 1.0\n\n`;
   return `${head}${parts.map((part) => `--${boundary}\n${part}`).join("")}--${boundary}--\n`;
@@ -98,7 +100,8 @@ function render({ type, name, text, headers = [] }: Part): string {
   ].join("\n");
 }
 
-function withoutCloudConfig(payload: Payload): Payload {
+/** The parts that a shell script can put in place. */
+export function withoutCloudConfig(payload: Payload): Payload {
   const parts = [
     Payload.environment(payload.environment),
     ...payload.files.map(({ path, content, mode, owner }) =>
