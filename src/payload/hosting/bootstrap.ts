@@ -61,10 +61,11 @@ function writeFullBootstrap({ url, sha256, key, certificateAuthority }: Bootstra
 umask 077
 d=$(mktemp -d) && cd "$d" || exit 1
 ${certificates}u='${url.replaceAll("'", "%27")}'
+t=; wget --version >/dev/null 2>&1 && t='-T 30 -t 1' # not every busybox has these
 for i in 0 2 5 10 20 40 60 90 90 90 120; do
 sleep $i
 if command -v curl >/dev/null; then curl -gfsSm 120${hasCertificates ? " --cacert c" : ""} -o p "$u"
-else wget -q -T 30${hasCertificates ? " --ca-certificate=c" : ""} -O p "$u"; fi
+else wget -q $t${hasCertificates ? " --ca-certificate=c" : ""} -O p "$u"; fi
 if echo '${sha256}  p' | sha256sum -c >/dev/null 2>&1; then
 ${decrypted}${hasCertificates ? "rm -f c\n" : ""}. ./p
 fi

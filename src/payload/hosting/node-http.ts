@@ -41,6 +41,7 @@ function watch(response: ServerResponse, { end }: Delivery): void {
     end("cut");
     return;
   }
+  response.shouldKeepAlive = true; // a connection that this side closes first tells nothing any more
   response.setTimeout(stalledMs, () => socket.destroy());
   socket.once("close", (hadError: boolean) => {
     end(response.writableFinished && !hadError ? "delivered" : "cut");
