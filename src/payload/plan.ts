@@ -87,7 +87,7 @@ function waysOf(
 ): readonly Way[] {
   const { maxBytes, measuredOn } = limits;
   const isText = limits.channel === "files";
-  const secret = isSecret ? `secret: ${secretRule.slice(3)}` : null;
+  const secret = isSecret ? "it holds secrets, and others can read this cloud's user data" : null;
   const gzipped = secret ?? gzipRefusal(format, limits);
   const one = maxBytes.value;
   const all = one * (limits.maxFiles?.value ?? 1);

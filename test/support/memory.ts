@@ -19,6 +19,7 @@ import {
   InsufficientCapacityError,
   ownershipOf,
   type Page,
+  type PayloadHosting,
   ProviderFailureError,
   ThrottledError,
   UnavailableError,
@@ -113,6 +114,7 @@ export interface MemoryOptions {
   readonly capabilities?: Partial<Capabilities>;
   readonly secrets?: readonly string[];
   readonly facets?: FacetMakers<Capabilities>;
+  readonly payloadHost?: PayloadHosting;
 }
 
 let accounts = 0;
@@ -127,6 +129,7 @@ export class MemoryIaas extends Iaas {
     capabilities = {},
     secrets = [],
     facets = {},
+    payloadHost,
   }: MemoryOptions = {}) {
     accounts += 1;
     super(
@@ -139,7 +142,7 @@ export class MemoryIaas extends Iaas {
         facets,
         toError,
       },
-      { owner, clock },
+      { owner, clock, payloadHost },
     );
     this.cloud = cloud;
   }
