@@ -66,6 +66,7 @@ async function run(
   const text = pauses === null ? stub : stub.replace(/for i in [\d ]+;/, `for i in ${pauses};`);
   const [shell = "", ...words] = guest.shell;
   const child = spawn(join(bin, shell), [...words, "-c", text], {
+    stdio: ["ignore", "pipe", "pipe"],
     env: { PATH: bin, TMPDIR: temporary, IAASKIT_DIR: join(folder, "etc"), OUT: join(folder, "out") },
     cwd: folder,
   });
