@@ -148,7 +148,7 @@ export class Payload {
     check(!holdsSecret(config), "cloudConfig", "must not hold a Secret: it is not kept secret here", at);
     const yaml = typeof config === "string" ? config.replace(/^(#cloud-config[ \t]*\r?\n)+/, "") : yamlOf(config);
     checkText(yaml, "cloudConfig");
-    check(!unprintable.test(yaml), "cloudConfig", "must not contain control characters: YAML has none", at);
+    check(printable.test(yaml), "cloudConfig", "must not contain control characters: YAML has none", at);
     return new Payload({ ...nothing, cloudConfig: [yaml] });
   }
 
@@ -219,8 +219,8 @@ function checkText(text: string, field: string): void {
   check(!/[\0\p{Surrogate}]/u.test(text), field, "must not contain a NUL character or half a surrogate pair", at);
 }
 
-/** What YAML does not allow in a text. @see https://yaml.org/spec/1.1/#c-printable */
-const unprintable = /[\0-\x08\x0B\x0C\x0E-\x1F\x7F-\x84\x86-\x9F\uFFFE\uFFFF]/;
+/** What YAML allows in a text. @see https://yaml.org/spec/1.1/#c-printable */
+const printable = /^[\t\n\r\x20-\x7E\x85\xA0-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]*$/u;
 
 /** JSON, which is YAML but for characters that YAML forbids, or reads as the end of a line. */
 function yamlOf(config: Readonly<Record<string, unknown>>): string {

@@ -77,8 +77,9 @@ export function writeShell(payload: Payload): string {
   const calls = [
     ...(environment === "" ? [] : [["iaaskit_environment", environment]]),
     ...files.map(({ path, mode, owner, content }) => {
-      const text = isUtf8(content) && !content.includes(0);
-      const words = text ? ["text", decode(content)] : ["base64", Buffer.from(content).toString("base64")];
+      const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+      const text = isUtf8(bytes) && !bytes.includes(0);
+      const words = text ? ["text", bytes.toString("utf8")] : ["base64", bytes.toString("base64")];
       return ["iaaskit_file", path, mode.toString(8).padStart(4, "0"), owner ?? "", ...words];
     }),
     ...scripts.map(({ name, text }) => ["iaaskit_script", name, text]),
@@ -125,8 +126,4 @@ function partOf([call, ...words]: readonly string[]): Payload {
     mode: Number.parseInt(mode, 8),
     ...(owner === "" ? {} : { owner }),
   });
-}
-
-function decode(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("utf8");
 }

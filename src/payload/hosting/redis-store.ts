@@ -22,8 +22,9 @@ export function redisPayloadStore(
       await client.sendCommand(["SET", prefix + id, Buffer.from(bytes).toString("base64"), "PX", String(ttlMs)]);
     },
     async take(id) {
-      const text = await client.sendCommand(["GETDEL", prefix + id]);
-      return text === null ? null : Buffer.from(String(text), "base64");
+      const answer = await client.sendCommand(["GETDEL", prefix + id]);
+      const text = answer instanceof Uint8Array ? Buffer.from(answer).toString() : answer;
+      return typeof text === "string" ? Buffer.from(text, "base64") : null;
     },
     async delete(id) {
       await client.sendCommand(["DEL", prefix + id]);

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-import { PayloadHost } from "iaaskit";
+import { PayloadHost, type PayloadPlan } from "iaaskit";
 
 import { temporaryFolder } from "../../support/folders.ts";
 import { hostSecret, intent } from "../../support/payload-host.ts";
@@ -82,7 +82,7 @@ export function bedHost(path: "once" | "flaky/2") {
     host,
     serve,
     /** Lets the plan's body wait, and gives what is sent. */
-    send: async (plan: import("iaaskit").PayloadPlan): Promise<Uint8Array> => {
+    send: async (plan: PayloadPlan): Promise<Uint8Array> => {
       const { body } = await plan.publish(intent);
       const name = /8000\/\S*\/([\w-]{22})/.exec(textOf(body))?.[1] ?? "";
       serve[name] = kept;
