@@ -71,7 +71,7 @@ async function started(
   return {
     port,
     [Symbol.asyncDispose]: async () => {
-      child.kill("SIGINT"); // PostgreSQL's fast end
+      child.kill("SIGTERM"); // PostgreSQL lets those go first who are still leaving
       await closed;
     },
   };

@@ -315,6 +315,25 @@ describe("a delivery that is cut off", () => {
     expect((await ask(served.port, late)).status).toBe(404);
   });
 
+  it("may be fetched again when the guest had gone before the store answered", async () => {
+    const kept = memoryPayloadStore();
+    let answer = (): void => undefined;
+    const asked = new Promise<void>((resolve) => (answer = resolve));
+    const take = async (id: string) => {
+      answer();
+      await delay(100);
+      return await kept.take(id);
+    };
+    await using served = await servedHost({ store: { ...kept, take } });
+    const path = pathOf((await served.host.publish(body, intent)).url);
+    const socket = connect(served.port, "127.0.0.1");
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await asked;
+    socket.resetAndDestroy();
+    await delay(200);
+    expect((await ask(served.port, path)).status).toBe(200);
+  });
+
   it("is not given to a second guest while the first still reads", async () => {
     await using served = await servedHost();
     const path = pathOf((await served.host.publish(large, intent)).url);

@@ -194,7 +194,8 @@ describe("a cloud that takes a few short files", () => {
     const payload = Payload.environment({ A: "語".repeat(700) });
     const plan = planPayload(payload, files(1_000, 5, { gzip: false }));
     expect(plan.encoding).toBe("split");
-    expect(plan.files.map(({ path }) => path)).toEqual([0, 1, 2].map((index) => `/etc/iaaskit/payload.${index}`));
+    expect(plan.files.length).toBeGreaterThan(2);
+    expect(plan.files.map(({ path }) => path)).toEqual(plan.files.map((_, index) => `/etc/iaaskit/payload.${index}`));
     for (const { content } of plan.files) {
       expect(content.byteLength).toBeLessThanOrEqual(1_000);
       expect(Buffer.from(content).toString()).not.toContain("\uFFFD");

@@ -4,7 +4,13 @@ import { chmod, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { folderPayloadStore, InvalidInputError, memoryPayloadStore, postgresPayloadStore } from "iaaskit";
+import {
+  folderPayloadStore,
+  InvalidInputError,
+  memoryPayloadStore,
+  postgresPayloadStore,
+  redisPayloadStore,
+} from "iaaskit";
 import { VirtualClock } from "iaaskit/testing";
 import { afterAll, describe, expect, it } from "vitest";
 
@@ -66,7 +72,51 @@ describe("a store in a folder", () => {
   });
 });
 
+/** As much of Redis as the store uses; the real one is asked in the live tests. */
+function fakeRedis(asBytes: boolean) {
+  const kept = new Map<string, { readonly value: string; readonly endsAt: number }>();
+  const take = (key: string) => {
+    const entry = kept.get(key);
+    kept.delete(key);
+    return entry !== undefined && entry.endsAt > Date.now() ? entry.value : null;
+  };
+  return {
+    sendCommand: async ([name, key = "", value = "", , ttlMs]: string[]) => {
+      await Promise.resolve();
+      if (name === "SET") kept.set(key, { value, endsAt: Date.now() + Number(ttlMs) });
+      if (name === "DEL") kept.delete(key);
+      const found = name === "GETDEL" ? take(key) : null;
+      return found !== null && asBytes ? Buffer.from(found) : found;
+    },
+  };
+}
+
+describe.each([
+  ["texts", false],
+  ["bytes", true],
+])("a store in Redis, by a client that gives %s", (_, asBytes) => {
+  const client = fakeRedis(asBytes);
+  keepsPayloads(() => [redisPayloadStore(client), redisPayloadStore(client)]);
+});
+
 describe("a store in PostgreSQL", () => {
+  it("takes in one statement that removes, and lets the database tell the time", async () => {
+    const asked: (readonly [string, unknown[]?])[] = [];
+    const pool = {
+      query: async (...query: [string, unknown[]?]) => {
+        asked.push(query);
+        return await Promise.resolve({ rows: query[0].includes("RETURNING") ? [{ bytes: Buffer.from("x") }] : [] });
+      },
+    };
+    const store = postgresPayloadStore(pool, { table: "mine" });
+    await store.put("a", Buffer.from("x"), { ttlMs: 5_000 });
+    expect(asked.at(-1)?.[1]).toEqual(["a", Buffer.from("x"), 5_000]);
+    expect(Buffer.from((await store.take("a")) ?? []).toString()).toBe("x");
+    expect(asked.at(-1)).toEqual(["DELETE FROM mine WHERE id = $1 AND ends_at > now() RETURNING bytes", ["a"]]);
+    await store.delete("a");
+    expect(asked.at(-1)).toEqual(["DELETE FROM mine WHERE id = $1", ["a"]]);
+  });
+
   it("refuses a table that would not be a plain name", () => {
     const pool = { query: () => Promise.reject(new Error("not to be called")) };
     for (const table of ["", "a b", "A", 'x"; drop table y', "a".repeat(64)]) {
