@@ -127,5 +127,14 @@ export {
   type VolumeState,
 } from "./iaas/volumes.ts";
 export { type PayloadFormat, type PayloadFormatName, payloadFormats } from "./payload/format.ts";
+export { folderPayloadStore } from "./payload/hosting/folder-store.ts";
+export { PayloadHost, type PayloadHostOptions } from "./payload/hosting/host.ts";
+export type { PayloadHosting, PayloadIntent, PublishedPayload } from "./payload/hosting/hosting.ts";
+export { memoryPayloadStore } from "./payload/hosting/memory-store.ts";
+export { postgresPayloadStore, type PostgresQueries } from "./payload/hosting/postgres-store.ts";
+export { redisPayloadStore, type RedisCommands } from "./payload/hosting/redis-store.ts";
+export type { ListenOptions, PayloadServer } from "./payload/hosting/server.ts";
+export type { PayloadStore } from "./payload/hosting/store.ts";
 export { Payload, type PayloadFile, type PayloadScript } from "./payload/payload.ts";
-export { PayloadPlan, planPayload, type PlanOptions, type PlanStep } from "./payload/plan.ts";
+export { PayloadPlan, type PlanFields, type PlanFile, type PlanStep } from "./payload/payload-plan.ts";
+export { planPayload, type PlanOptions } from "./payload/plan.ts";

@@ -2,6 +2,7 @@ import type { Capabilities } from "../iaas/capabilities.ts";
 import { type ErrorOrigin, IaasError } from "../iaas/errors.ts";
 import type { Iaas } from "../iaas/iaas.ts";
 import { checkLaunch, type LaunchOptions } from "../iaas/launch-options.ts";
+import type { PayloadHosting } from "../payload/hosting/hosting.ts";
 import type { Cartridge } from "./model.ts";
 import { resolveCartridge, type ResolveOptions } from "./resolve.ts";
 
@@ -32,12 +33,13 @@ export function lintCartridge(cartridge: Cartridge, iaas: Iaas, options: LintOpt
   }
   const { image, size, key, payloadFormat, allowInlineSecrets, ...fields } = launch;
   const problems = [
-    problemOf({ image, size, key }, iaas.capabilities, at),
+    problemOf({ image, size, key }, iaas.capabilities, iaas.payloadHost, at),
     // One field at a time, and no size: so the first that cannot be does not hide the others.
     ...Object.entries(fields).map(([field, value]) =>
       problemOf(
         { image, key, payloadFormat, allowInlineSecrets, [field]: value },
         { ...iaas.capabilities, sizeRequired: false },
+        iaas.payloadHost,
         at,
       ),
     ),
@@ -52,9 +54,14 @@ export function lintCartridge(cartridge: Cartridge, iaas: Iaas, options: LintOpt
   return findings;
 }
 
-function problemOf(launch: LaunchOptions, capabilities: Capabilities, at: ErrorOrigin): string | null {
+function problemOf(
+  launch: LaunchOptions,
+  capabilities: Capabilities,
+  payloadHost: PayloadHosting | null,
+  at: ErrorOrigin,
+): string | null {
   try {
-    checkLaunch(launch, capabilities, at);
+    checkLaunch(launch, capabilities, payloadHost, at);
     return null;
   } catch (problem) {
     return messageOf(problem);

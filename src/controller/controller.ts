@@ -15,6 +15,7 @@ import { KeyedLock } from "../iaas/keyed-lock.ts";
 import { checkLaunch } from "../iaas/launch-options.ts";
 import type { CallOptions, Instance } from "../iaas/model.ts";
 import { check, checkFields, checkIdentity, isIntegerIn } from "../iaas/validation.ts";
+import type { PayloadHosting } from "../payload/hosting/hosting.ts";
 import { type ControllerConfig, loadConfig, type LoadedConfig } from "./config.ts";
 import { type Candidate, failover } from "./failover.ts";
 import { type IaasConstructor, Providers } from "./providers.ts";
@@ -24,6 +25,8 @@ export interface ControllerOptions {
   readonly providers?: Readonly<Record<string, IaasConstructor>> | undefined;
   /** Time for every Iaas, and for going on from one to the next. Default: this machine's. */
   readonly clock?: Clock | undefined;
+  /** Where payloads wait that are too long, or too secret, for a cloud. Default: such a launch is refused. */
+  readonly payloadHost?: PayloadHosting | undefined;
   /** Where `${env:NAME}` is looked up. Default: this process' environment. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
 }
@@ -93,10 +96,10 @@ export class CloudController {
     source: string | URL | ControllerConfig,
     options: ControllerOptions = {},
   ): Promise<CloudController> {
-    const { providers: registered = {}, environment = process.env, clock = systemClock } = options;
+    const { providers: registered = {}, environment = process.env, clock = systemClock, payloadHost } = options;
     const config = await loadConfig(source, environment);
     const providers = new Providers(registered);
-    const common = { owner: config.owner, clock };
+    const common = { owner: config.owner, clock, ...(payloadHost === undefined ? {} : { payloadHost }) };
     const iaases = new Map<string, Iaas>();
     for (const [index, { type, provider = type, ...own }] of config.iaases.entries()) {
       const positionOf = (option: string): InputPosition => config.positionOf(["iaases", index, ...option.split(".")]);
@@ -233,7 +236,10 @@ export class CloudController {
     if (iaas === undefined) {
       throw new InvalidInputError("on", `is ${JSON.stringify(type)}, which is not configured`, launching);
     }
-    checkLaunch({ ...launch, key }, iaas.capabilities, { provider: iaas.provider, operation: "launch" });
+    checkLaunch({ ...launch, key }, iaas.capabilities, iaas.payloadHost, {
+      provider: iaas.provider,
+      operation: "launch",
+    });
     return { on: type, iaas, launch };
   }
 

@@ -17,10 +17,14 @@ export interface Limit {
 export interface PayloadLimits {
   /**
    * - `user-data`: one text that the guest reads from its metadata service or config drive.
+   * - `files`: a few short text files, from which a program in the image makes one.
    * - `direct`: files and environment, put in place by the provider itself.
    */
-  readonly channel: "user-data" | "direct";
+  readonly channel: "user-data" | "files" | "direct";
+  /** Of the user data, of each file, or of all parts together. */
   readonly maxBytes: Limit;
+  /** How many files there may be, at most 10; for the channel `files`. */
+  readonly maxFiles?: Limit;
   /** What `maxBytes` counts: the bytes themselves, or their base64 text. */
   readonly measuredOn: "raw" | "base64";
   /** Whether the guest's reader unpacks gzip. */

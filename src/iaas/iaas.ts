@@ -18,6 +18,7 @@ import { Instances, type ListInput } from "./instances.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import { Launcher, type LaunchInput } from "./launcher.ts";
 import type { LaunchOptions, PartitionOptions } from "./launch-options.ts";
+import type { PayloadHosting } from "../payload/hosting/hosting.ts";
 import type { CallOptions, FoundInstance, Instance, Page } from "./model.ts";
 import { pacingOf } from "./pacing.ts";
 import { Partitions } from "./partitions.ts";
@@ -60,6 +61,8 @@ const waitTimeoutMs = 600_000;
 export abstract class Iaas<C extends Capabilities = Capabilities> {
   readonly provider: string;
   readonly owner: string;
+  /** Where payloads wait that are too long for the cloud, or too secret; `null`: such a launch is refused. */
+  readonly payloadHost: PayloadHosting | null;
   #capabilities: C;
   readonly #caller: Caller;
   readonly #facets: Partial<FacetTypes>;
@@ -72,10 +75,11 @@ export abstract class Iaas<C extends Capabilities = Capabilities> {
 
   constructor(definition: ProviderDefinition<C>, options: IaasOptions) {
     const { provider, capabilities, connection, toError } = definition;
-    const { owner, clock = systemClock } = options;
+    const { owner, clock = systemClock, payloadHost = null } = options;
     checkIdentity(owner, "owner", { provider, operation: "new" });
     this.provider = provider;
     this.owner = owner;
+    this.payloadHost = payloadHost;
     this.#capabilities = capabilities;
     const pacing = pacingOf(`${provider} ${connection}`, clock);
     const redactor = new Redactor(definition.secrets);
@@ -109,6 +113,7 @@ export abstract class Iaas<C extends Capabilities = Capabilities> {
     });
     this.#launcher = new Launcher({
       ...shared,
+      payloadHost,
       terminator: this.#terminator,
       launch: async (input, context) => await this._launch(input, context),
       start: async (instance, call) => await this.#startAndWait(instance, call),

@@ -1,6 +1,8 @@
 import type { PayloadFormatName } from "../payload/format.ts";
+import type { PayloadHosting } from "../payload/hosting/hosting.ts";
 import type { Payload } from "../payload/payload.ts";
-import { planPayload, type PayloadPlan } from "../payload/plan.ts";
+import type { PayloadPlan } from "../payload/payload-plan.ts";
+import { planPayload } from "../payload/plan.ts";
 import { type Capabilities, requireOn } from "./capabilities.ts";
 import { checkRequirement, type SizeRequirement } from "./catalog.ts";
 import { type ErrorOrigin } from "./errors.ts";
@@ -121,7 +123,12 @@ export interface LaunchSpec {
  *
  * @throws InvalidInputError, PayloadTooLargeError, UnsupportedCapabilityError
  */
-export function checkLaunch(options: LaunchOptions, capabilities: Capabilities, at: ErrorOrigin): LaunchSpec {
+export function checkLaunch(
+  options: LaunchOptions,
+  capabilities: Capabilities,
+  payloadHost: PayloadHosting | null,
+  at: ErrorOrigin,
+): LaunchSpec {
   checkFields(options, knownFields, "", at);
   const { image, partition = {}, payload, size, name, ports = [], networks = [], volumes = [], tags = {} } = options;
   checkIdentity(options.key, "key", at);
@@ -142,7 +149,10 @@ export function checkLaunch(options: LaunchOptions, capabilities: Capabilities, 
   if (options.floatingIp !== undefined) requireOn(capabilities, "floatingIps", at);
   const zones = partition.zone === undefined ? [null] : [partition.zone].flat();
   check(zones.length > 0, "partition.zone", "must name a zone", at);
-  const plan = payload === undefined || payload.isEmpty ? null : planOf(payload, options, capabilities, at);
+  const { payloadFormat: format, allowInlineSecrets } = options;
+  const planning = { format, allowInlineSecrets, host: payloadHost ?? undefined };
+  const plan =
+    payload === undefined || payload.isEmpty ? null : planPayload(payload, capabilities.payload, planning, at);
   const { key: _key, signal: _signal, timeoutMs: _timeoutMs, until: _until, ...specification } = options;
   return Object.freeze({
     image,
@@ -161,11 +171,6 @@ export function checkLaunch(options: LaunchOptions, capabilities: Capabilities, 
     tags,
     fingerprint: fingerprintOf(specification),
   });
-}
-
-function planOf(payload: Payload, options: LaunchOptions, capabilities: Capabilities, at: ErrorOrigin): PayloadPlan {
-  const { payloadFormat: format, allowInlineSecrets } = options;
-  return planPayload(payload, capabilities.payload, { format, allowInlineSecrets }, at);
 }
 
 function checkName(name: string, { names }: Capabilities, at: ErrorOrigin): void {

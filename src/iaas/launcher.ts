@@ -15,7 +15,8 @@ import type { FoundInstance, Instance, Ownership, Port } from "./model.ts";
 import { launchToken, nameFor, tagsOf } from "./ownership.ts";
 import type { Partitions } from "./partitions.ts";
 import { partKey } from "./parts.ts";
-import type { PayloadPlan } from "../payload/plan.ts";
+import type { PayloadHosting } from "../payload/hosting/hosting.ts";
+import type { PayloadPlan } from "../payload/payload-plan.ts";
 import { rulesFor } from "./security-groups.ts";
 import type { Terminator } from "./terminator.ts";
 import { check } from "./validation.ts";
@@ -50,6 +51,8 @@ export interface LauncherParts {
   readonly terminator: Terminator;
   readonly partitions: Partitions;
   readonly facets: Partial<FacetTypes>;
+  /** Where payloads wait that cannot go as they are. */
+  readonly payloadHost: PayloadHosting | null;
   /** Keeps launching and terminating of one key apart. */
   readonly lock: KeyedLock;
   readonly launch: (input: LaunchInput, context: CallContext) => Promise<FoundInstance>;
@@ -74,7 +77,7 @@ export class Launcher {
     const { caller } = this.#parts;
     const run = { timeoutMs: defaultTimeoutMs, ...options, secrets: options.payload?.secretValues ?? [] };
     return await caller.run("launch", run, async (call) => {
-      const spec = checkLaunch(options, call.capabilities, call.at);
+      const spec = checkLaunch(options, call.capabilities, this.#parts.payloadHost, call.at);
       const providerOptions = this.#parts.providerOptions(options);
       const reachablePort = spec.ports[0]?.port;
       check(
@@ -163,7 +166,7 @@ export class Launcher {
         size: spec.size,
         zone,
         host: spec.host,
-        plan: spec.plan,
+        plan: spec.plan === null ? null : await call.race(spec.plan.publish(ownership)),
         keyPair: spec.keyPair,
         securityGroups,
         ports: spec.ports,

@@ -7,6 +7,7 @@ import { InvalidInputError } from "./errors.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import type { Secret } from "./secret.ts";
 import { check } from "./validation.ts";
+import type { PayloadHosting } from "../payload/hosting/hosting.ts";
 
 /** What everybody gives who makes an Iaas. */
 export interface IaasOptions {
@@ -14,7 +15,16 @@ export interface IaasOptions {
   readonly owner: string;
   /** Time for every wait, deadline and token bucket. Default: this machine's. */
   readonly clock?: Clock | undefined;
+  /** Where payloads wait that are too long for the cloud, or too secret. Default: such a launch is refused. */
+  readonly payloadHost?: PayloadHosting | undefined;
 }
+
+/** The names of these options, for a constructor that refuses what it does not know. */
+export const iaasOptionFields: readonly string[] = Object.keys({
+  owner: 0,
+  clock: 0,
+  payloadHost: 0,
+} satisfies Record<keyof IaasOptions, 0>);
 
 /** A maker for each facet whose flag is on or `"probe"`; where the flag differs by machine, it may be missing. */
 export type FacetMakers<C extends Capabilities> = {

@@ -50,7 +50,7 @@ function textFormat(
     check(isUtf8(bytes), "payload", "is not UTF-8", at);
     return read(Buffer.from(bytes).toString("utf8"));
   };
-  return format((payload) => new TextEncoder().encode(write(payload)), readBytes, readByCloudInit);
+  return format((payload) => Buffer.from(write(payload)), readBytes, readByCloudInit);
 }
 
 function format(

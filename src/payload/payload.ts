@@ -141,13 +141,14 @@ export class Payload {
   /**
    * Cloud-config for cloud-init: YAML text, with or without its `#cloud-config` line, or an object.
    *
-   * @throws InvalidInputError for an object with a Secret: it would arrive as `[secret]`.
+   * @throws InvalidInputError for an object with a Secret: it would arrive as `[secret]`; for a text with control
+   * characters: cloud-init would pass over all of it.
    */
   static cloudConfig(config: string | Readonly<Record<string, unknown>>): Payload {
     check(!holdsSecret(config), "cloudConfig", "must not hold a Secret: it is not kept secret here", at);
-    const yaml =
-      typeof config === "string" ? config.replace(/^(#cloud-config[ \t]*\r?\n)+/, "") : JSON.stringify(config);
+    const yaml = typeof config === "string" ? config.replace(/^(#cloud-config[ \t]*\r?\n)+/, "") : yamlOf(config);
     checkText(yaml, "cloudConfig");
+    check(printable.test(yaml), "cloudConfig", "must not contain control characters: YAML has none", at);
     return new Payload({ ...nothing, cloudConfig: [yaml] });
   }
 
@@ -216,6 +217,15 @@ export class Payload {
 /** Half a surrogate pair has no bytes in UTF-8: it would arrive as another character. */
 function checkText(text: string, field: string): void {
   check(!/[\0\p{Surrogate}]/u.test(text), field, "must not contain a NUL character or half a surrogate pair", at);
+}
+
+/** What YAML allows in a text. @see https://yaml.org/spec/1.1/#c-printable */
+const printable = /^[\t\n\r\x20-\x7E\x85\xA0-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]*$/u;
+
+/** JSON, which is YAML but for characters that YAML forbids, or reads as the end of a line. */
+function yamlOf(config: Readonly<Record<string, unknown>>): string {
+  const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(config).replaceAll(/[\x7F-\x9F\u2028\u2029\uFEFF\uFFFE\uFFFF]/g, escaped);
 }
 
 function holdsSecret(value: unknown): boolean {

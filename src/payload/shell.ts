@@ -9,32 +9,53 @@ const at: ErrorOrigin = { provider: "iaaskit", operation: "payload.shell" };
 
 /** Where the guest keeps the pairs, for services that start later. */
 const environmentFile = "payload.env";
+/** One line for each part: `ok` or `failed with STATUS:`, and what it was. */
+const reportFile = "payload.report";
+/** Gives the pairs to login shells of those who may read them. */
+const profile = `if [ -r /etc/iaaskit/${environmentFile} ]; then set -a; . /etc/iaaskit/${environmentFile}; set +a; fi`;
 
 /** What every payload script begins with; the lines behind it are nothing but calls of its functions. */
 const preamble = `#!/bin/sh
 # iaaskit payload 1
 iaaskit_dir="\${IAASKIT_DIR:-/etc/iaaskit}"
 iaaskit_status=0
-iaaskit_failed() {
-  echo "iaaskit: $1 failed" >&2
-  iaaskit_status=1
+rm -f "$iaaskit_dir/${reportFile}"
+iaaskit_report() {
+  if [ "$1" = 0 ]; then
+    iaaskit_line="ok $2"
+  else
+    iaaskit_status=1
+    iaaskit_line="failed with $1: $2"
+    echo "iaaskit: $2 failed" >&2
+  fi
+  mkdir -p "$iaaskit_dir/" && printf '%s\\n' "$iaaskit_line" >>"$iaaskit_dir/${reportFile}"
 }
 iaaskit_decode() {
   if [ "$1" = base64 ]; then printf %s "$2" | base64 -d; else printf %s "$2"; fi
 }
+iaaskit_write() {
+  mkdir -p "\${1%/*}/" && rm -f "$1" && (umask 077 && iaaskit_decode "$4" "$5" >"$1") &&
+    { [ -z "$3" ] || chown "$3" "$1"; } && chmod "$2" "$1"
+}
 iaaskit_file() {
-  { mkdir -p "\${1%/*}/" && rm -f "$1" && (umask 077 && iaaskit_decode "$4" "$5" >"$1") &&
-    { [ -z "$3" ] || chown "$3" "$1"; } && chmod "$2" "$1"; } || iaaskit_failed "file $1"
+  iaaskit_write "$@"
+  iaaskit_report $? "file $1"
 }
 iaaskit_environment() {
-  iaaskit_file "$iaaskit_dir/${environmentFile}" 0600 '' text "$1"
+  iaaskit_write "$iaaskit_dir/${environmentFile}" 0600 '' text "$1"
+  iaaskit_written=$?
+  iaaskit_report "$iaaskit_written" environment
+  [ "$iaaskit_written" = 0 ] || return
+  if [ -z "\${IAASKIT_DIR:-}" ] && [ -d /etc/profile.d ]; then
+    iaaskit_write /etc/profile.d/iaaskit.sh 0644 '' text "${profile}"
+  fi
   set -a
   . "$iaaskit_dir/${environmentFile}"
   set +a
 }
 iaaskit_script() {
-  iaaskit_work=$(mktemp -d) && iaaskit_file "$iaaskit_work/$1" 0700 '' text "$2" &&
-    "$iaaskit_work/$1" || iaaskit_failed "script $1"
+  iaaskit_work=$(mktemp -d) && iaaskit_write "$iaaskit_work/$1" 0700 '' text "$2" && "$iaaskit_work/$1"
+  iaaskit_report $? "script $1"
   rm -rf "$iaaskit_work"
 }
 `;
@@ -43,8 +64,9 @@ const quotedQuote = String.raw`'\''`;
 
 /**
  * The payload as one POSIX shell script: it puts the pairs into `/etc/iaaskit/payload.env` and exports them,
- * writes the files, runs the scripts in order, and fails when one of them has failed. Needs `base64` and
- * `mktemp`; `IAASKIT_DIR` puts `payload.env` elsewhere.
+ * writes the files, runs the scripts in order, reports each in `/etc/iaaskit/payload.report`, and fails when one of
+ * them has failed. Login shells get the pairs by `/etc/profile.d/iaaskit.sh`. Needs `base64` and `mktemp`;
+ * `IAASKIT_DIR` puts pairs and report elsewhere, and leaves login shells alone.
  *
  * @throws InvalidInputError for cloud-config: only cloud-init reads that.
  */
@@ -55,8 +77,9 @@ export function writeShell(payload: Payload): string {
   const calls = [
     ...(environment === "" ? [] : [["iaaskit_environment", environment]]),
     ...files.map(({ path, mode, owner, content }) => {
-      const text = isUtf8(content) && !content.includes(0);
-      const words = text ? ["text", decode(content)] : ["base64", Buffer.from(content).toString("base64")];
+      const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+      const text = isUtf8(bytes) && !bytes.includes(0);
+      const words = text ? ["text", bytes.toString("utf8")] : ["base64", bytes.toString("base64")];
       return ["iaaskit_file", path, mode.toString(8).padStart(4, "0"), owner ?? "", ...words];
     }),
     ...scripts.map(({ name, text }) => ["iaaskit_script", name, text]),
@@ -103,8 +126,4 @@ function partOf([call, ...words]: readonly string[]): Payload {
     mode: Number.parseInt(mode, 8),
     ...(owner === "" ? {} : { owner }),
   });
-}
-
-function decode(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("utf8");
 }

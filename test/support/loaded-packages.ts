@@ -1,4 +1,7 @@
-/** Prints the packages of node_modules that importing a module loads. Run as a process, with the module's name. */
+/**
+ * Prints the packages of node_modules, and the parts of Node that serve HTTP, which importing a module loads. Run as a
+ * process, with the module's name.
+ */
 import { register } from "node:module";
 import { MessageChannel } from "node:worker_threads";
 
@@ -7,6 +10,7 @@ const { port1, port2 } = new MessageChannel();
 port1.on("message", (url: string) => {
   const [, name] = /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules\/)/.exec(url) ?? [];
   if (name !== undefined) loaded.add(name);
+  if (/^node:https?$/.test(url)) loaded.add(url);
 });
 const hook = `
   let port;

@@ -21,6 +21,7 @@ import {
   InsufficientCapacityError,
   ownershipOf,
   type Page,
+  type PayloadHosting,
   ProviderFailureError,
   ThrottledError,
   UnavailableError,
@@ -116,6 +117,7 @@ export interface MemoryOptions {
   readonly secrets?: readonly string[];
   readonly facets?: FacetMakers<Capabilities>;
   readonly toError?: ErrorMapper;
+  readonly payloadHost?: PayloadHosting;
 }
 
 let accounts = 0;
@@ -131,6 +133,7 @@ export class MemoryIaas extends Iaas {
     secrets = [],
     facets = {},
     toError = toMemoryError,
+    payloadHost,
   }: MemoryOptions = {}) {
     accounts += 1;
     super(
@@ -143,7 +146,7 @@ export class MemoryIaas extends Iaas {
         facets,
         toError,
       },
-      { owner, clock },
+      { owner, clock, payloadHost },
     );
     this.cloud = cloud;
   }

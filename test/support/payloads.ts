@@ -78,7 +78,12 @@ const scripts = fc
 
 const cloudConfigs = fc
   .array(anyText, { maxLength: 3 })
-  .map((texts) => together(texts.map((text) => Payload.cloudConfig(text))));
+  .map((texts) => together(texts.map((text) => Payload.cloudConfig(printable(text)))));
+
+/** Without what YAML forbids. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\t\n\r\x20-\x7E\x85\xA0-\uFFFD]/g, "");
+}
 
 const anyFiles = fc.tuple(filesBelow("/opt/app"), ownedFiles).map(together);
 const stratosPairs = pairsOf(anyText.map((text) => text.replaceAll(/[,=\r\n]/g, "")));

@@ -44,6 +44,9 @@ describe("the source", () => {
       "iaas/redaction.ts",
       "iaas/secret.ts",
       "payload/env-file.ts",
+      "payload/hosting/bootstrap.ts",
+      "payload/hosting/host.ts",
+      "payload/hosting/ticket.ts",
       "payload/json.ts",
       "payload/payload.ts",
       "payload/plan.ts",
@@ -90,7 +93,7 @@ describe("the README", () => {
 });
 
 describe("importing", () => {
-  it("the root loads zod, and no SDK, HTTP client, zip, XML or YAML parser", async () => {
+  it("the root loads zod, and no SDK, HTTP client or server, database client, zip, XML or YAML parser", async () => {
     expect(await packagesLoadedBy("iaaskit")).toEqual(["zod"]);
   });
 

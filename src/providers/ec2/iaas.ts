@@ -5,7 +5,7 @@ import { Iaas } from "../../iaas/iaas.ts";
 import type { ListInput } from "../../iaas/instances.ts";
 import type { LaunchInput } from "../../iaas/launcher.ts";
 import type { FoundInstance, Page } from "../../iaas/model.ts";
-import type { IaasOptions } from "../../iaas/provider-definition.ts";
+import { type IaasOptions, iaasOptionFields } from "../../iaas/provider-definition.ts";
 import { checkFields, checkText } from "../../iaas/validation.ts";
 import { ec2Capabilities } from "./capabilities.ts";
 import { Ec2Catalog } from "./catalog.ts";
@@ -37,7 +37,7 @@ export class Ec2Iaas extends Iaas<typeof ec2Capabilities> {
 
   constructor(options: Ec2Options) {
     const at = { provider: "ec2", operation: "new" };
-    checkFields(options, ["owner", "clock", "region", "endpoint", "credentials"], "", at);
+    checkFields(options, [...iaasOptionFields, "region", "endpoint", "credentials"], "", at);
     const { region, endpoint = "", credentials } = options;
     checkText(region, "region", at);
     const keys = typeof credentials === "object" ? credentials : undefined;

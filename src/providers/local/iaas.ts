@@ -7,7 +7,7 @@ import { Iaas } from "../../iaas/iaas.ts";
 import type { LaunchInput } from "../../iaas/launcher.ts";
 import type { FoundInstance, Page } from "../../iaas/model.ts";
 import { callerTagsOf } from "../../iaas/ownership.ts";
-import type { IaasOptions } from "../../iaas/provider-definition.ts";
+import { type IaasOptions, iaasOptionFields } from "../../iaas/provider-definition.ts";
 import { checkFields } from "../../iaas/validation.ts";
 import { localCapabilities } from "./capabilities.ts";
 import { LocalCatalog, machineSize } from "./catalog.ts";
@@ -50,7 +50,7 @@ export class LocalIaas extends Iaas<typeof localCapabilities> {
     if (process.platform !== "linux" && process.platform !== "darwin") {
       throw new UnsupportedCapabilityError(process.platform, "it runs on Linux and macOS", at);
     }
-    checkFields(options, ["owner", "clock", "images", "stateFolder", "execute"], "", at);
+    checkFields(options, [...iaasOptionFields, "images", "stateFolder", "execute"], "", at);
     const { images = [], stateFolder = defaultStateFolder(), execute = false } = options;
     const client = new LocalClient(resolve(stateFolder));
     const imageFolders = [images].flat().map((folder) => resolve(folder));

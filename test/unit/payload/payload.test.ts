@@ -8,6 +8,22 @@ import { refusal } from "../../support/payloads.ts";
 const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString("utf8");
 const json = (token: string | Secret) => JSON.stringify(Payload.environment({ T: token }));
 
+describe("cloud-config", () => {
+  it.each(["a: \u0001", "a: \u007F", "a: \u0081", "a: \uFFFE"])(
+    "is refused as a text with characters that YAML forbids, for which cloud-init passes over all of it: %j",
+    (text) => {
+      expect(() => Payload.cloudConfig(text)).toThrow("cloudConfig must not contain control characters: YAML has none");
+    },
+  );
+
+  it("holds any text as an object: what YAML forbids is escaped", () => {
+    const value = "\u0001\u007F\u0085\u0081\u2028\u2029\uFEFF\uFFFE\t\n é語😀";
+    const [yaml = ""] = Payload.cloudConfig({ value }).cloudConfig;
+    expect(yaml).toMatch(/^[\x20-\x7E\xA0-\u2000\u3000-\uD7FF😀]*$/u);
+    expect(JSON.parse(yaml)).toEqual({ value });
+  });
+});
+
 describe("a payload", () => {
   const payload = Payload.environment({ A: "1" })
     .and(Payload.file("/a", "x"))

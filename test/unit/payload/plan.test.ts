@@ -32,7 +32,8 @@ describe("a payload at the limit", () => {
   ])("fits where the bytes are counted: %s", (_, maxBytes, headroomBytes) => {
     const plan = planPayload(rawOf(100), limits(maxBytes));
     expect(plan).toMatchObject({ encoding: "raw", wireBytes: 100, limitBytes: maxBytes, headroomBytes });
-    expect(plan.steps).toEqual([{ encoding: "raw", wireBytes: 100, chosen: true, reason: "fits as it is" }]);
+    const step = { encoding: "raw", wireBytes: 100, limitBytes: maxBytes, headroomBytes, chosen: true };
+    expect(plan.steps).toEqual([{ ...step, reason: "fits as it is" }]);
   });
 
   it("does not fit where the bytes are counted and there is one too many", () => {
@@ -88,8 +89,22 @@ describe("a payload that is too long as it is", () => {
     expect(plan).toMatchObject({ channel: "user-data", format, encoding: "gzip", limitBytes: plainBytes - 1 });
     expect(plan.wireBytes).toBe(plan.body.byteLength);
     expect(plan.steps).toEqual([
-      { encoding: "raw", wireBytes: plainBytes, chosen: false, reason: "too long as it is" },
-      { encoding: "gzip", wireBytes: plan.wireBytes, chosen: true, reason: "the guest unpacks gzip" },
+      {
+        encoding: "raw",
+        wireBytes: plainBytes,
+        limitBytes: plainBytes - 1,
+        headroomBytes: -1,
+        chosen: false,
+        reason: "too long as it is",
+      },
+      {
+        encoding: "gzip",
+        wireBytes: plan.wireBytes,
+        limitBytes: plainBytes - 1,
+        headroomBytes: plan.headroomBytes,
+        chosen: true,
+        reason: "the guest unpacks gzip",
+      },
     ]);
     const read = payloadFormats[format].read(gunzipSync(plan.body));
     expect(contentOf(read)).toEqual(contentOf(repetitive));
@@ -276,7 +291,14 @@ describe("a direct channel", () => {
     expect(plan.payload).toBe(payload);
     expect(plan.body).toHaveLength(0);
     expect(plan.steps).toEqual([
-      { encoding: "raw", wireBytes, chosen: true, reason: "the provider puts the parts in place" },
+      {
+        encoding: "raw",
+        wireBytes,
+        limitBytes: 1_000,
+        headroomBytes: 1_000 - wireBytes,
+        chosen: true,
+        reason: "the provider puts the parts in place",
+      },
     ]);
   });
 
@@ -316,7 +338,7 @@ describe("a plan in words", () => {
   it("tells what is sent and what is left", () => {
     const plan = planPayload(Payload.environment({ A: "1" }), limits(100), { format: "env-file" });
     expect(plan.explain()).toBe(
-      "user-data as env-file, raw: 6 of 100 bytes (raw), 94 left\nraw, 6 bytes: fits as it is",
+      "user-data as env-file, raw: 6 of 100 bytes (raw), 94 left\nraw, 6 of 100 bytes, 94 left: fits as it is",
     );
   });
 
@@ -325,17 +347,17 @@ describe("a plan in words", () => {
     const plainBytes = base64(payloadFormats.shell.write(repetitive)).length;
     expect(plan.explain().split("\n")).toEqual([
       `user-data as shell, gzip: ${plan.wireBytes} of 2000 bytes (base64), ${plan.headroomBytes} left`,
-      `raw, ${plainBytes} bytes: too long as it is`,
-      `gzip, ${plan.wireBytes} bytes: the guest unpacks gzip`,
+      `raw, ${plainBytes} of 2000 bytes, ${plainBytes - 2000} too many: too long as it is`,
+      `gzip, ${plan.wireBytes} of 2000 bytes, ${plan.headroomBytes} left: the guest unpacks gzip`,
     ]);
   });
 
   it("tells no form where there is none", () => {
     expect(planPayload(rawOf(3), limits(5)).explain()).toBe(
-      "user-data, raw: 3 of 5 bytes (raw), 2 left\nraw, 3 bytes: fits as it is",
+      "user-data, raw: 3 of 5 bytes (raw), 2 left\nraw, 3 of 5 bytes, 2 left: fits as it is",
     );
     expect(planPayload(rawOf(3), limits(5, { channel: "direct" })).explain()).toBe(
-      "direct, raw: 3 of 5 bytes (raw), 2 left\nraw, 3 bytes: the provider puts the parts in place",
+      "direct, raw: 3 of 5 bytes (raw), 2 left\nraw, 3 of 5 bytes, 2 left: the provider puts the parts in place",
     );
   });
 });

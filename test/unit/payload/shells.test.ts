@@ -223,6 +223,37 @@ describe.each(shells.map((shell) => ({ shell, title: shell.join(" ") })))("a pay
     expect(await readFile(next, "utf8")).toBe("y");
   });
 
+  it("reports what it did, in order, afresh each time", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "file");
+    const payload = Payload.environment({ A: "1" })
+      .and(Payload.file(path, "x"))
+      .and(Payload.file("/dev/null/x", "x"))
+      .and(Payload.script("#!/bin/sh\n", { name: "good" }))
+      .and(Payload.script("#!/bin/sh\nexit 3\n", { name: "bad" }));
+    for (const _ of [1, 2]) await runPayload(folder.path, payload, shell);
+    const lines = (await readFile(join(folder.path, "etc/payload.report"), "utf8")).split("\n");
+    expect(lines.map((line) => line.replace(/with [12]: file/, "with 1 or 2: file"))).toEqual([
+      "ok environment",
+      `ok file ${path}`,
+      "failed with 1 or 2: file /dev/null/x",
+      "ok script good",
+      "failed with 3: script bad",
+      "",
+    ]);
+  });
+
+  it("goes on without its pairs where they cannot be written, and says so", async () => {
+    await using folder = await temporaryFolder();
+    const log = join(folder.path, "log");
+    await writeFile(join(folder.path, "etc"), "");
+    const payload = Payload.environment({ A: "1" }).and(Payload.script(`#!/bin/sh\necho ran >'${log}'\n`));
+    const { code, stderr } = await runPayload(folder.path, payload, shell);
+    expect(code).toBe(1);
+    expect(stderr).toContain("iaaskit: environment failed\n");
+    expect(await readFile(log, "utf8")).toBe("ran\n");
+  });
+
   it("leaves the file mode creation mask of its scripts alone", async () => {
     await using folder = await temporaryFolder();
     const log = join(folder.path, "log");
