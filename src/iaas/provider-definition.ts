@@ -2,7 +2,7 @@ import type { z } from "zod";
 
 import type { Caller, ErrorMapper } from "./call.ts";
 import type { Clock } from "./clock.ts";
-import { type Capabilities, type FacetName, facetNames, type FacetTypes } from "./capabilities.ts";
+import { type Capabilities, type FacetName, facetNames, type FacetTypes, isOn } from "./capabilities.ts";
 import { InvalidInputError } from "./errors.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import type { Secret } from "./secret.ts";
@@ -55,6 +55,15 @@ export function makeFacets<C extends Capabilities>(
     }
   }
   return Object.fromEntries(Object.entries(makers).map(([name, make]) => [name, make(caller)]));
+}
+
+/** Of the facets, those whose flags are on at the moment of asking. */
+export function facetsThatAreOn(facets: Partial<FacetTypes>, capabilities: () => Capabilities): Partial<FacetTypes> {
+  const on: Partial<FacetTypes> = {};
+  for (const name of facetNames) {
+    Object.defineProperty(on, name, { get: () => (isOn(capabilities(), name) ? facets[name] : undefined) });
+  }
+  return on;
 }
 
 /** @throws InvalidInputError when the settings that a launch has for this provider break its schema. */
