@@ -78,12 +78,12 @@ export class Launcher {
     const { caller } = this.#parts;
     const run = { timeoutMs: defaultTimeoutMs, ...options, secrets: options.payload?.secretValues ?? [] };
     return await caller.run("launch", run, async (call) => {
+      const providerOptions = this.#parts.providerOptions(options);
       if (isUnsettled(call.capabilities)) {
         checkLaunch(options, atBest(call.capabilities), call.at);
         await this.#parts.settle(call);
       }
       const spec = checkLaunch(options, call.capabilities, call.at);
-      const providerOptions = this.#parts.providerOptions(options);
       const reachablePort = spec.ports[0]?.port;
       check(
         options.until !== "reachable" || reachablePort !== undefined,

@@ -36,7 +36,7 @@ export interface HttpResponse {
 /** No answer of a cloud is longer: a page of 1,000 instances has about 4 MB. */
 const answerAtMost = 32 * 1024 * 1024;
 /** More connections than this to one endpoint wait for each other. */
-const connectionsAtMost = 100;
+const connectionsAtMost = 16;
 /** A connection is not used again when it has been idle this long: the other side may be about to close it. */
 const idleMs = 4_000;
 

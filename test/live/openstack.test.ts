@@ -179,7 +179,7 @@ describe("four processes that launch the same keys at once", () => {
     expect(ids.size).toBe(keys.length);
     const alive = await all(clients[0]!.list());
     expect(new Set(alive.map(({ id }) => id))).toEqual(ids);
-    for (const id of ids) await clients[0]!.terminate(id);
+    await Promise.all([...ids].map(async (id) => await clients[0]!.terminate(id)));
     for (const client of clients) await client[Symbol.asyncDispose]();
   });
 });

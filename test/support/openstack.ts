@@ -85,6 +85,15 @@ export class OpenStackApi {
    * @param request As `POST compute /servers`: the path behind the service's version, to its end.
    */
   on(request: string, ...replies: [Reply, ...Reply[]]): this {
+    return this.#answer(request, replies, false);
+  }
+
+  /** As {@link OpenStackApi.on}, where it does not matter whether it is asked. */
+  maybe(request: string, ...replies: [Reply, ...Reply[]]): this {
+    return this.#answer(request, replies, true);
+  }
+
+  #answer(request: string, replies: readonly Reply[], isOptional: boolean): this {
     const [method = "", service = "", path = ""] = request.split(" ");
     const base = service === "identity" ? `${host}:5000` : `${host}:${ports[service as keyof typeof ports]}`;
     const prefix = service === "identity" ? "" : versions[service as keyof typeof versions];
@@ -93,9 +102,10 @@ export class OpenStackApi {
       const now = (): number => this.#clock.now();
       const { status = 200, body = {}, headers = {} } = reply instanceof Error ? {} : reply;
       const interceptor = nock(base).intercept((uri) => uri.split("?")[0] === `${prefix}${path}`, method);
+      if (isOptional) interceptor.optionally();
       const scope = interceptor.reply(
         status,
-        function (uri, sent) {
+        async function (uri, sent) {
           const query = new URL(uri, base).searchParams;
           requests.push({
             method,
@@ -106,7 +116,7 @@ export class OpenStackApi {
             at: now(),
           });
           if (reply instanceof Error) throw reply;
-          return typeof body === "string" ? body : JSON.stringify(body);
+          return await Promise.resolve(typeof body === "string" ? body : JSON.stringify(body));
         },
         { "content-type": "application/json", "x-openstack-request-id": "req-1", ...headers },
       );
@@ -118,7 +128,7 @@ export class OpenStackApi {
   /** Keystone gives these tokens, one a login; Nova knows this version. */
   ready(version = "2.93", ...tokens: readonly string[]): this {
     const [first = "token-1", ...others] = tokens;
-    return this.on("POST identity /v3/auth/tokens", login(first), ...others.map((token) => login(token))).on(
+    return this.on("POST identity /v3/auth/tokens", login(first), ...others.map((token) => login(token))).maybe(
       "GET compute /",
       { body: { version: { id: "v2.1", version, min_version: "2.1" } } },
     );
@@ -126,10 +136,9 @@ export class OpenStackApi {
 
   /** What a probe asks: an installation with everything, where no other extensions are named. */
   probed(extensions: readonly string[] = ["router", "security-group", "standard-attr-description"]): this {
-    return this.on("GET network /extensions", { body: { extensions: extensions.map((alias) => ({ alias })) } }).on(
-      "GET compute /limits",
-      { body: { limits: { absolute: { maxServerMeta: 128 } } } },
-    );
+    return this.maybe("GET network /extensions", {
+      body: { extensions: extensions.map((alias) => ({ alias })) },
+    }).maybe("GET compute /limits", { body: { limits: { absolute: { maxServerMeta: 128 } } } });
   }
 
   servers(...found: object[]): this {
@@ -139,8 +148,10 @@ export class OpenStackApi {
   /** What a launch asks before it launches: nothing of the key is there, the image and the flavor are. */
   launchable(): this {
     return this.probed()
-      .on("GET image /images/img-1", { body: { id: "img-1", name: "debian", status: "active" } })
-      .on("GET compute /flavors/detail", { body: { flavors: [{ id: "2", name: "m1.small", vcpus: 1, ram: 2048 }] } });
+      .maybe("GET image /images/img-1", { body: { id: "img-1", name: "debian", status: "active" } })
+      .maybe("GET compute /flavors/detail", {
+        body: { flavors: [{ id: "2", name: "m1.small", vcpus: 1, ram: 2048 }] },
+      });
   }
 
   /** The requests of one kind, as `POST compute /servers`. */

@@ -121,7 +121,8 @@ function parsed<T>(schema: z.ZodType<T>, value: unknown, path: string, at: Error
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   if (issue?.code === "unrecognized_keys") throw new InvalidInputError(`${path}${issue.keys[0]}`, "is not known", at);
-  const isMissing = issue?.code === "invalid_type" && issue.input === undefined;
+  const [first = ""] = issue?.path ?? [];
+  const isMissing = issue?.path.length === 1 && (value as Readonly<Record<PropertyKey, unknown>>)[first] === undefined;
   throw new InvalidInputError(
     `${path}${issue?.path.join(".") ?? ""}`,
     isMissing ? "is missing" : (issue?.message ?? ""),

@@ -23,8 +23,8 @@ interface NeutronFloatingIp {
 }
 
 /** How often, and for how long in all, Nova is asked whether it shows a new address. */
-const lookEveryMs = 500;
-const looksAtMost = 20;
+const lookEveryMs = 1_000;
+const looksAtMost = 10;
 
 /** Neutron's floating IPs. */
 export class OpenStackFloatingIps extends FloatingIps {

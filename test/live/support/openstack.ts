@@ -53,6 +53,12 @@ export function iaasOf(owner: string, more: Partial<OpenStackOptions> = {}): Ope
   return new OpenStackIaas({ owner, auth, region: bed.region_name, ...more });
 }
 
+interface Listed {
+  readonly id?: string;
+  readonly name?: string;
+  readonly keypair?: { readonly name: string };
+}
+
 /** The services themselves, asked by their operator without anything of ours between. */
 export class Operator {
   readonly #token: string;
@@ -120,8 +126,10 @@ export class Operator {
     ];
     const all = await Promise.all(
       lists.map(async ([kind, url, field]) => {
-        const answer = await this.send<Record<string, { id?: string; keypair?: { name: string } }[]>>("GET", url);
-        return (answer[field] ?? []).map(({ id, keypair }) => `${kind} ${id ?? keypair?.name}`);
+        const answer = await this.send<Record<string, Listed[]>>("GET", url);
+        // Neutron makes each project a group of that name, once it is asked for groups.
+        const made = (answer[field] ?? []).filter(({ name }) => kind !== "security-group" || name !== "default");
+        return made.map(({ id, keypair }) => `${kind} ${id ?? keypair?.name}`);
       }),
     );
     return all.flat();
