@@ -5,6 +5,7 @@ import { type AnyIaasError, Payload, payloadFormats } from "iaaskit";
 import { conformance } from "iaaskit/testing";
 import * as vitest from "vitest";
 
+import { facetsOf } from "../support/facets.ts";
 import {
   all,
   auth,
@@ -115,7 +116,8 @@ describe("what is wrong", () => {
 describe("a full quota", () => {
   it("of servers, addresses, key pairs, volumes and groups is a quota, not a policy, and what is there stays", async () => {
     await using iaas = iaasOf(`${run}/tight`, { auth: { ...auth, projectName: "tight" } });
-    const { floatingIps, securityGroups, volumes } = await probed(iaas);
+    await iaas.probe();
+    const { floatingIps, securityGroups, volumes } = facetsOf(iaas);
     const first = await iaas.launch({ ...launchable, key: "first" });
     await floatingIps.allocate({ key: "first" });
     await volumes.create({ key: "first", sizeGiB: 1 });
@@ -284,11 +286,3 @@ describe("this run", () => {
     expect(await leftovers()).toEqual([]);
   });
 });
-
-async function probed(iaas: ReturnType<typeof iaasOf>) {
-  await iaas.probe();
-  if (!iaas.can("floatingIps") || !iaas.can("securityGroups") || !iaas.can("volumes"))
-    return expect.fail("facets are off");
-  const { floatingIps, securityGroups, volumes } = iaas;
-  return { floatingIps, securityGroups, volumes };
-}

@@ -45,7 +45,7 @@ export type Reply =
 /** The connection breaks after the request has been sent. */
 export const lost = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
 
-export const services = ["compute", "network", "image", "volumev3"] as const;
+const services = ["compute", "network", "image", "volumev3"] as const;
 const ports = { compute: 8774, network: 9696, image: 9292, volumev3: 8776 };
 const versions = { compute: "/v2.1", network: "/v2.0", image: "/v2", volumev3: "/v3/project-1" };
 

@@ -4,7 +4,7 @@ const compute = "https://docs.openstack.org/api-ref/compute/#create-server";
 const quotas = "https://docs.openstack.org/nova/latest/admin/configuration/config-options.html";
 
 /** What every cloud with Nova behind it has in common. */
-export const novaLimits = {
+const novaLimits = {
   images: { create: true, visibility: true },
   catalog: true,
   stop: true,

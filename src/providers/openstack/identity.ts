@@ -100,7 +100,7 @@ function loginV3(auth: OpenStackAuth): Login {
  *
  * @see https://docs.openstack.org/api-ref/identity/v2/
  */
-export function loginV2(authUrl: string, credentials: object): Login {
+function loginV2(authUrl: string, credentials: object): Login {
   return async (http, context) => {
     const url = `${withVersion(authUrl, "v2.0")}/tokens`;
     const { body } = await post(http, url, { auth: credentials }, "the credentials", context);

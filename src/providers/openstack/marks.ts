@@ -6,7 +6,7 @@ import type { Ownership } from "../../iaas/model.ts";
  *
  * @see https://docs.openstack.org/api-ref/network/v2/#standard-attributes-extension
  */
-export const descriptionAtMost = 255;
+const descriptionAtMost = 255;
 
 /** So long an owner may be: with `iaaskit `, a blank and the longest key of a part of an intent, 255 characters. */
 export const ownerAtMost = 100;

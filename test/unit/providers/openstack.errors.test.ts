@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import { Payload, Secret } from "iaaskit";
 import { describe, expect, it } from "vitest";
 
+import { facetsOf } from "../../support/facets.ts";
 import {
   all,
   create,
@@ -138,7 +139,7 @@ describe("an instance that Nova gave up on", () => {
 describe("a refusal of Neutron, Cinder or Glance", () => {
   const failure = async (
     prepare: (api: OpenStackApi) => unknown,
-    call: (iaas: Required<ReturnType<typeof create>>["iaas"]) => Promise<unknown>,
+    call: (iaas: ReturnType<typeof create>["iaas"]) => Promise<unknown>,
   ): Promise<unknown> => {
     const { api, clock, iaas } = create();
     prepare(api.ready().probed());
@@ -152,14 +153,13 @@ describe("a refusal of Neutron, Cinder or Glance", () => {
           .on("GET network /floatingips", { body: { floatingips: [] } })
           .on("GET network /networks", { body: { networks: [{ id: "ext", name: "public" }] } })
           .on("POST network /floatingips", reply),
-      async (iaas) => (iaas.can("floatingIps") ? await iaas.floatingIps.allocate({ key: "k" }) : null),
+      async (iaas) => await facetsOf(iaas).floatingIps.allocate({ key: "k" }),
     );
   const createVolume = async (...replies: [Reply, ...Reply[]]): Promise<unknown> =>
     await failure(
       (api) =>
         api.on("GET volumev3 /volumes/detail", { body: { volumes: [] } }).on("POST volumev3 /volumes", ...replies),
-      async (iaas) =>
-        iaas.can("volumes") ? await iaas.volumes.create({ key: "k", sizeGiB: 1, timeoutMs: 30_000 }) : null,
+      async (iaas) => await facetsOf(iaas).volumes.create({ key: "k", sizeGiB: 1, timeoutMs: 30_000 }),
     );
 
   it("409 OverQuota is a quota, 409 for an empty pool is want of room", async () => {

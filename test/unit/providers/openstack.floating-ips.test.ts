@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { facetsOf } from "../../support/facets.ts";
 import { all, create, failureOf, type OpenStackApi, pass, server } from "../../support/openstack.ts";
 
 const address = "203.0.113.5";
@@ -35,8 +36,7 @@ async function probed(prepare: (api: OpenStackApi) => unknown, options: Paramete
   const made = create(options);
   prepare(made.api.ready().probed());
   await pass(made.clock, made.iaas.probe());
-  if (!made.iaas.can("floatingIps")) return expect.fail("floating IPs are off");
-  return { ...made, floatingIps: made.iaas.floatingIps };
+  return { ...made, floatingIps: facetsOf(made.iaas).floatingIps };
 }
 
 describe("allocating a floating IP", () => {

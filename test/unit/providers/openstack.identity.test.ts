@@ -15,7 +15,7 @@ async function loginBody(given: OpenStackAuth): Promise<unknown> {
   const { api, clock, iaas } = create({ auth: given });
   api.ready().servers();
   await pass(clock, all(iaas.list()));
-  return (api.sent(tokens)[0]?.body as { readonly auth: unknown }).auth;
+  return (api.sent(tokens)[0]!.body as { readonly auth: unknown }).auth;
 }
 
 describe("logging in to Keystone v3", () => {

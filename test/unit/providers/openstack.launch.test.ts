@@ -18,7 +18,7 @@ async function requestOf(version: string, more: object = {}) {
   });
   await pass(clock, iaas.launch({ ...launchOptions, ...more }));
   const [request] = api.sent(post);
-  const { server: sent, ...hints } = request?.body as { readonly server: Record<string, unknown> };
+  const { server: sent, ...hints } = request!.body as { readonly server: Record<string, unknown> };
   return { sent, hints, headers: request!.headers };
 }
 

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey } from "node:crypto";
 
 import { describe, expect, it } from "vitest";
 
+import { facetsOf } from "../../support/facets.ts";
 import { all, create, failureOf, type OpenStackApi, ownership, pass } from "../../support/openstack.ts";
 
 /** An Iaas that has been probed, and OpenStack. */
@@ -24,7 +25,7 @@ describe("key pairs of Nova", () => {
       .on(list, { body: { keypairs: [] } })
       .on(post, { body: { keypair: { name: "deploy" } } });
     await pass(clock, iaas.keyPairs.import({ name: "deploy", publicKey: `ssh-ed25519 ${material} alice@laptop` }));
-    const sent = (api.sent(post)[0]?.body as { readonly keypair: { readonly public_key: string } }).keypair.public_key;
+    const sent = (api.sent(post)[0]!.body as { readonly keypair: { readonly public_key: string } }).keypair.public_key;
     expect(sent).toMatch(/^ssh-ed25519 AAAA\S+ iaaskit:me deploy [0-9a-f]{24}$/);
 
     const { api: later, clock: time, iaas: other } = create();
@@ -43,7 +44,7 @@ describe("key pairs of Nova", () => {
     const { api, clock, iaas } = create();
     api.ready().on(post, { body: { keypair: { name: "k" } } });
     const { privateKey } = await pass(clock, iaas.keyPairs.generate({ name: "k" }));
-    const sent = (api.sent(post)[0]?.body as { readonly keypair: { readonly public_key: string } }).keypair.public_key;
+    const sent = (api.sent(post)[0]!.body as { readonly keypair: { readonly public_key: string } }).keypair.public_key;
     const { n = "" } = createPublicKey(createPrivateKey(privateKey.reveal())).export({ format: "jwk" });
     expect(privateKey.reveal()).toMatch(/^-----BEGIN RSA PRIVATE KEY-----/);
     const [, blob = ""] = sent.split(" ");
@@ -141,8 +142,8 @@ describe("volumes of Cinder", () => {
         .on("GET volumev3 /os-availability-zone", zones)
         .on("POST volumev3 /volumes", { status: 202, body: { volume: volume() } }),
     );
-    if (!iaas.can("volumes")) return expect.fail("volumes are off");
-    const made = await pass(clock, iaas.volumes.create({ key: "job-1", sizeGiB: 8, zone }));
+    const { volumes } = facetsOf(iaas);
+    const made = await pass(clock, volumes.create({ key: "job-1", sizeGiB: 8, zone }));
     expect(made).toMatchObject({ sizeGiB: 8, ownership, createdAt: new Date("2030-01-01T00:00:00Z") });
     const body = api.sent("POST volumev3 /volumes")[0]?.body as { readonly volume: Record<string, unknown> };
     expect(body.volume["availability_zone"]).toBe(sent);
@@ -154,8 +155,8 @@ describe("volumes of Cinder", () => {
         body: { volumes: [volume(), volume({ id: "v-2", status: "deleting" })] },
       }),
     );
-    if (!iaas.can("volumes")) return expect.fail("volumes are off");
-    expect(await pass(clock, all(iaas.volumes.list()))).toHaveLength(1);
+    const { volumes } = facetsOf(iaas);
+    expect(await pass(clock, all(volumes.list()))).toHaveLength(1);
     expect(api.sent("GET volumev3 /volumes/detail")[0]?.query.get("metadata")).toBe("{'iaaskit:owner': 'me'}");
   });
 
@@ -166,9 +167,8 @@ describe("volumes of Cinder", () => {
     const { clock, iaas } = await probed((api) =>
       api.on(`GET volumev3 /volumes/v-1`, attached("/dev/vdb"), attached("/dev/sdb")),
     );
-    if (!iaas.can("volumes")) return expect.fail("volumes are off");
-    const name = async (): Promise<string> =>
-      iaas.can("volumes") ? await iaas.volumes.guestDeviceName({ volumeId: "v-1" }) : "";
+    const { volumes } = facetsOf(iaas);
+    const name = async (): Promise<string> => await volumes.guestDeviceName({ volumeId: "v-1" });
     expect(await pass(clock, name())).toBe("/dev/disk/by-id/virtio-11111111-2222-3333-4");
     expect(await pass(clock, name())).toBe("/dev/sdb");
   });
@@ -180,8 +180,8 @@ describe("volumes of Cinder", () => {
         .on("GET volumev3 /volumes/v-1", { body: { volume: volume({ id: "v-1" }) } })
         .on("DELETE volumev3 /volumes/v-1", { status: 400, body: { badRequest: { code: 400, message } } }),
     );
-    if (!iaas.can("volumes")) return expect.fail("volumes are off");
-    const error = await pass(clock, failureOf(iaas.volumes.delete({ volumeId: "v-1" })));
+    const { volumes } = facetsOf(iaas);
+    const error = await pass(clock, failureOf(volumes.delete({ volumeId: "v-1" })));
     expect(error).toMatchObject({ code: "IAAS_CONFLICT", reason: "wrong-state", retry: "later" });
   });
 });
@@ -214,11 +214,11 @@ describe("security groups of Neutron", () => {
         .on("POST network /security-groups", { status: 201, body: { security_group: group() } })
         .on(rules, { status: 201, body: {} }),
     );
-    if (!iaas.can("securityGroups")) return expect.fail("groups are off");
+    const { securityGroups } = facetsOf(iaas);
     const web = { protocol: "tcp", fromPort: 80, toPort: 80 } as const;
     await pass(
       clock,
-      iaas.securityGroups.ensure({
+      securityGroups.ensure({
         name: "web",
         rules: [
           { ...web, source: { cidr: "::/0" } },
@@ -227,7 +227,7 @@ describe("security groups of Neutron", () => {
         ],
       }),
     );
-    const { security_group_rules: sent } = api.sent(rules)[0]?.body as {
+    const { security_group_rules: sent } = api.sent(rules)[0]!.body as {
       readonly security_group_rules: Record<string, unknown>[];
     };
     expect(
@@ -247,10 +247,10 @@ describe("security groups of Neutron", () => {
         .on(groups, { body: { security_groups: [group()] } })
         .on(rules, { status: 409, body: exists }, { status: 409, body: exists }, { status: 201, body: {} }),
     );
-    if (!iaas.can("securityGroups")) return expect.fail("groups are off");
+    const { securityGroups } = facetsOf(iaas);
     const open = (port: number) =>
       ({ protocol: "tcp", fromPort: port, toPort: port, source: { cidr: "0.0.0.0/0" } }) as const;
-    await pass(clock, iaas.securityGroups.authorize({ id: "g-1", rules: [open(80), open(443)] }));
+    await pass(clock, securityGroups.authorize({ id: "g-1", rules: [open(80), open(443)] }));
     expect(api.sent(rules)).toHaveLength(3);
   });
 
@@ -262,8 +262,8 @@ describe("security groups of Neutron", () => {
       rule({ id: "r-4", protocol: "vrrp", port_range_min: null, port_range_max: null }),
     ];
     const { clock, iaas } = await probed((api) => api.on(groups, { body: { security_groups: [group(found)] } }));
-    if (!iaas.can("securityGroups")) return expect.fail("groups are off");
-    const [only] = await pass(clock, all(iaas.securityGroups.list()));
+    const { securityGroups } = facetsOf(iaas);
+    const [only] = await pass(clock, all(securityGroups.list()));
     expect(only?.rules.map(({ fromPort }) => fromPort)).toEqual([80, 443]);
   });
 });
