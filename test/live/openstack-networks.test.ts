@@ -164,7 +164,6 @@ describe("the networks of an instance", () => {
     expect(addresses.private).toContain("10.77.0.99");
     expect(addresses.private).toHaveLength(3);
     expect(addresses.public).toEqual([expect.stringMatching(/^198\.51\.100\./)]);
-    const { floatingIps } = facetsOf(iaas);
     const { networks } = await spawned(id);
     expect(networks).toHaveLength(3);
     await iaas.terminate(id);
