@@ -10,9 +10,10 @@ import { CloudController } from "iaaskit";
 import { readCloud } from "iaaskit/openstack";
 
 const [imageName = ""] = process.argv.slice(2);
+const connection = await readCloud();
 await using controller = await CloudController.fromConfig({
   owner: "examples/openstack",
-  iaases: [{ type: "openstack", ...(await readCloud()) }],
+  iaases: [{ type: "openstack", ...connection }],
   cartridges: [fileURLToPath(new URL("./cartridges/php.xml", import.meta.url))],
 });
 const iaas = controller.iaases.get("openstack")!;
@@ -26,7 +27,10 @@ const keyPair = "example-key";
 try {
   const { privateKey } = await iaas.keyPairs.generate({ name: keyPair });
   console.log(`a private key of ${privateKey.reveal().length} characters, to be kept by you: nobody else has it`);
-  const overrides = { image, keyPair, floatingIp: iaas.can("floatingIps") ? (true as const) : undefined };
+  // The cartridge names an image and a region of another cloud.
+  const partition = connection.region === undefined ? {} : { region: connection.region };
+  const address = iaas.can("floatingIps") ? ({ floatingIp: true } as const) : {};
+  const overrides = { image, keyPair, partition, ...address };
   const { instance } = await controller.launch("php", { key, on: "openstack", overrides });
   console.log(`${instance.id} is ${instance.state} at ${instance.addresses.public.join(", ")}`);
 } finally {

@@ -78,7 +78,7 @@ describe("sixty parallel launches, each with an address of an external network t
       await using iaas = iaasOf(`${run}/sixty`, { floatingNetwork: `${run}-external` });
       const launches = await Promise.allSettled(
         Array.from(
-          { length: 60 },
+          { length: launchCount },
           async (_, index) =>
             await iaas.launch({ ...connected, key: `job-${index}`, floatingIp: true, timeoutMs: limitMs }),
         ),

@@ -8,12 +8,58 @@ const text = z.string().min(1);
 const secret = z.union([text, z.instanceof(Secret)]);
 
 /** Which project, or domain, the token is for; by id, or by name and the name's domain. */
+interface Scope {
+  readonly projectId?: string | undefined;
+  readonly projectName?: string | undefined;
+  readonly projectDomainId?: string | undefined;
+  readonly projectDomainName?: string | undefined;
+  /** A token for a whole domain, instead of a project. */
+  readonly domainId?: string | undefined;
+  readonly domainName?: string | undefined;
+}
+
+/** By id, or by name and the name's domain. */
+interface User {
+  readonly userId?: string | undefined;
+  readonly username?: string | undefined;
+  readonly userDomainId?: string | undefined;
+  readonly userDomainName?: string | undefined;
+}
+
+interface Keystone {
+  /** As `https://cloud.example.org:5000/v3`. */
+  readonly authUrl: string;
+}
+
+/** A user with a password. */
+export interface OpenStackPassword extends Keystone, User, Scope {
+  readonly password: string | Secret;
+  /** Default 3, and 2 for an address that ends in `/v2.0`. */
+  readonly identityVersion?: "2" | "3" | undefined;
+}
+
+/** A token that somebody else got: it is not renewed for longer than Keystone gives it. */
+export interface OpenStackToken extends Keystone, Scope {
+  readonly token: string | Secret;
+  readonly identityVersion?: "2" | "3" | undefined;
+}
+
+/** An application credential, which is bound to its project. */
+export interface OpenStackApplicationCredential extends Keystone, User {
+  readonly applicationCredentialId?: string | undefined;
+  /** By name it needs the user too. */
+  readonly applicationCredentialName?: string | undefined;
+  readonly applicationCredentialSecret: string | Secret;
+}
+
+/** Who logs in, and for which project. Names are looked for in the domain `Default` where none is given. */
+export type OpenStackAuth = OpenStackPassword | OpenStackToken | OpenStackApplicationCredential;
+
 const scope = {
   projectId: text.optional(),
   projectName: text.optional(),
   projectDomainId: text.optional(),
   projectDomainName: text.optional(),
-  /** A token for a whole domain, instead of a project. */
   domainId: text.optional(),
   domainName: text.optional(),
 };
@@ -23,33 +69,29 @@ const user = {
   userDomainId: text.optional(),
   userDomainName: text.optional(),
 };
-const endpoint = {
-  /** Of Keystone, as `https://cloud.example.org:5000/v3`. */
-  authUrl: text,
-};
+const keystone = { authUrl: text };
+const version = { identityVersion: z.enum(["2", "3"]).optional() };
 
 const password = z.strictObject({
-  ...endpoint,
+  ...keystone,
   ...user,
   ...scope,
+  ...version,
   password: secret,
-  identityVersion: z.enum(["2", "3"]).optional(),
-});
-const token = z.strictObject({ ...endpoint, ...scope, token: secret, identityVersion: z.enum(["2", "3"]).optional() });
+}) satisfies z.ZodType<OpenStackPassword>;
+const token = z.strictObject({
+  ...keystone,
+  ...scope,
+  ...version,
+  token: secret,
+}) satisfies z.ZodType<OpenStackToken>;
 const applicationCredential = z.strictObject({
-  ...endpoint,
+  ...keystone,
   ...user,
   applicationCredentialId: text.optional(),
-  /** By name it needs the user too. */
   applicationCredentialName: text.optional(),
   applicationCredentialSecret: secret,
-});
-
-/**
- * Who logs in, and for which project: a user with a password, a token, or an application credential, which is bound to
- * its project already. Names are looked for in the domain `Default` where none is given.
- */
-export type OpenStackAuth = z.infer<typeof password> | z.infer<typeof token> | z.infer<typeof applicationCredential>;
+}) satisfies z.ZodType<OpenStackApplicationCredential>;
 
 /** Services, by the names of their interfaces. */
 export type ServiceName = "compute" | "network" | "image" | "volume";

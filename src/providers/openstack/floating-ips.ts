@@ -22,6 +22,14 @@ interface NeutronFloatingIp {
   readonly revision_number?: number;
 }
 
+/** An address of an instance, and the port that has it. */
+interface Place {
+  readonly port_id: string;
+  readonly fixed_ip_address: string;
+}
+
+/** The least time after which it is looked who has an address that several may have claimed. */
+const leastSettleMs = 1_000;
 /** How often, and for how long in all, Nova is asked whether it shows a new address. */
 const lookEveryMs = 1_000;
 const looksAtMost = 10;
@@ -74,7 +82,8 @@ export class OpenStackFloatingIps extends FloatingIps {
 
   /**
    * To the first of the instance's addresses that a router connects with the address' network. Neutron would move an
-   * address that is in use; without `move` it is told what we have seen, and refuses when that is no longer so.
+   * address that is in use; without `move` it is told what we have seen, and refuses when that is no longer so. It
+   * checks that before it writes, and not in one step: of requests at the same time the last one has the address.
    */
   protected override async _associate(
     input: { readonly floatingIp: FloatingIp; readonly instanceId: string; readonly move: boolean },
@@ -90,7 +99,9 @@ export class OpenStackFloatingIps extends FloatingIps {
     for (const place of await this.#placesOf(instanceId, context)) {
       const request = { method: "PUT", path, headers, body: { floatingip: place } } as const;
       try {
+        const began = this.#clock.now();
         await this.#client.request("network", request, context);
+        if (!move) await this.#verify(floatingIp, place.port_id, this.#clock.now() - began, context);
         await this.#shown(floatingIp.address, instanceId, context);
         return;
       } catch (error) {
@@ -117,6 +128,14 @@ export class OpenStackFloatingIps extends FloatingIps {
     await this.#client.request("network", { method: "DELETE", path }, context);
   }
 
+  /** Looks who has the address once all have written who saw it free: they take about as long as this one took. */
+  async #verify({ id, address }: FloatingIp, portId: string, tookMs: number, context: CallContext): Promise<void> {
+    await this.#clock.sleep(Math.max(leastSettleMs, 2 * tookMs), context.signal);
+    const path = pathOf`/floatingips/${id}`;
+    const { port_id: now } = await this.#client.field<NeutronFloatingIp>("network", { path }, "floatingip", context);
+    if (now !== portId) throw new ConflictError("in-use", `${address} was led elsewhere at the same time`, context);
+  }
+
   /** Neutron tells Nova of it, which shows it a moment later; one that was not told finds out within a minute. */
   async #shown(address: string, instanceId: string, context: CallContext): Promise<void> {
     const request = { path: pathOf`/servers/${instanceId}` };
@@ -128,7 +147,7 @@ export class OpenStackFloatingIps extends FloatingIps {
   }
 
   /** The IPv4 addresses of the instance, each with its port. */
-  async #placesOf(instanceId: string, context: CallContext): Promise<object[]> {
+  async #placesOf(instanceId: string, context: CallContext): Promise<Place[]> {
     const ports = await this.#network.portsOf(instanceId, context);
     const places = ports.flatMap(({ id, fixed_ips = [] }) =>
       fixed_ips

@@ -112,7 +112,7 @@ describe("leading a floating IP to an instance", () => {
     const { api, clock, floatingIps } = await probed((api) =>
       api
         .on(list, { body: { floatingips: [fip()] } })
-        .on(get, { body: { floatingip: fip() } })
+        .on(get, { body: { floatingip: fip() } }, { body: { floatingip: ofPort("p-0", "s-1") } })
         .on("GET network /ports", ports(["fd00::5", "10.0.0.5"]))
         .on(put, { body: { floatingip: fip() } })
         .on("GET compute /servers/s-1", shows),
@@ -126,7 +126,7 @@ describe("leading a floating IP to an instance", () => {
     const { api, clock, floatingIps } = await probed((api) =>
       api
         .on(list, { body: { floatingips: [fip()] } })
-        .on(get, { body: { floatingip: fip() } })
+        .on(get, { body: { floatingip: fip() } }, { body: { floatingip: ofPort("p-1", "s-1") } })
         .on("GET network /ports", ports(["10.0.0.5"], ["10.1.0.5"]))
         .on(put, unconnected, { body: { floatingip: fip() } })
         .on("GET compute /servers/s-1", shows),
@@ -160,7 +160,11 @@ describe("leading a floating IP to an instance", () => {
       api
         .on(list, { body: { floatingips: [fip(), other] } }, { body: { floatingips: [ofPort("p-9", "s-9"), other] } })
         .on(get, { body: { floatingip: fip() } })
-        .on("GET network /floatingips/fip-2", { body: { floatingip: other } })
+        .on(
+          "GET network /floatingips/fip-2",
+          { body: { floatingip: other } },
+          { body: { floatingip: { ...other, port_id: "p-0" } } },
+        )
         .on("GET network /ports", ports(["10.0.0.5"]))
         .on(put, raced)
         .on("PUT network /floatingips/fip-2", { body: { floatingip: other } })
@@ -171,6 +175,18 @@ describe("leading a floating IP to an instance", () => {
         }),
     );
     expect(await pass(clock, floatingIps.associate({ instanceId: "s-1" }))).toMatchObject({ address: "203.0.113.6" });
+  });
+
+  it("that another process has led elsewhere at the same time is given up", async () => {
+    const { clock, floatingIps } = await probed((api) =>
+      api
+        .on(list, { body: { floatingips: [fip()] } })
+        .on(get, { body: { floatingip: fip() } }, { body: { floatingip: ofPort("p-9", "s-9") } })
+        .on("GET network /ports", ports(["10.0.0.5"]))
+        .on(put, { body: { floatingip: fip() } }),
+    );
+    const error = await pass(clock, failureOf(floatingIps.associate({ instanceId: "s-1" })));
+    expect(error).toMatchObject({ code: "IAAS_INSUFFICIENT_CAPACITY" });
   });
 
   it("waits while the instance has no port yet, and refuses one that never will", async () => {
