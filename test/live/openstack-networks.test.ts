@@ -126,7 +126,9 @@ describe("parallel claims of three addresses by four clients of one owner", () =
     );
     const own = await Promise.all([1, 2, 3].map(async (index) => await first.allocate({ key: `address-${index}` })));
     const claims = await Promise.allSettled(
-      instances.map(async ({ id }, index) => await facets[index % 4]!.associate({ instanceId: id })),
+      instances.map(
+        async ({ id }, index) => await facets[index % 4]!.associate({ instanceId: id, timeoutMs: limitMs }),
+      ),
     );
     const claimed = claims.flatMap((claim) => (claim.status === "fulfilled" ? [claim.value] : []));
     const refused = claims.flatMap((claim) =>
