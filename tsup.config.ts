@@ -7,6 +7,7 @@ export default defineConfig({
     index: "src/index.ts",
     "providers/ec2/index": "src/providers/ec2/index.ts",
     "providers/local/index": "src/providers/local/index.ts",
+    "providers/openstack/index": "src/providers/openstack/index.ts",
     "testing/index": "src/testing/index.ts",
     "testing/simulation-process": "src/testing/simulated/process.ts", // started as a process by testing/index
   },

@@ -17,23 +17,43 @@ export interface Described {
   readonly positionOf: (option: string) => InputPosition;
 }
 
+type Options = Readonly<Record<string, unknown>>;
+
 /** A provider of this package: loaded when a configuration names it. */
 interface BuiltIn {
   readonly load: () => Promise<IaasConstructor>;
   /** From the pair that Stratos' definitions have, for every cloud, to this one's own options. */
-  readonly fromPair?: (identity: string, credential: string | Secret) => Readonly<Record<string, unknown>>;
+  readonly fromPair?: (identity: string, credential: string | Secret, others: Options) => Options;
+  /** What the options name, and a file or the environment holds. */
+  readonly complete?: (options: Options) => Promise<Options>;
 }
 
 const builtIns: Readonly<Record<string, BuiltIn>> = {
   local: { load: async () => (await import("../providers/local/index.ts")).LocalIaas },
   ec2: {
     load: async () => (await import("../providers/ec2/index.ts")).Ec2Iaas,
-    fromPair: (accessKeyId, secretAccessKey) => ({ credentials: { accessKeyId, secretAccessKey } }),
+    fromPair: (accessKeyId, secretAccessKey, others) => ({ ...others, credentials: { accessKeyId, secretAccessKey } }),
+  },
+  openstack: {
+    load: async () => (await import("../providers/openstack/index.ts")).OpenStackIaas,
+    // Stratos writes the project before the user, and Keystone's address as the endpoint.
+    fromPair: (identity, password, { endpoint: authUrl, ...others }) => {
+      const [project, user] = identity.split(":", 2);
+      return { ...others, auth: { authUrl, username: user ?? project, projectName: project, password } };
+    },
+    complete: async ({ cloud, ...others }) => {
+      if ("auth" in others) return others;
+      const { readCloud } = await import("../providers/openstack/index.ts");
+      return { ...(await readCloud(typeof cloud === "string" ? cloud : undefined)), ...others };
+    },
   },
 };
 
 /** The names that Stratos' client library had for the same clouds. */
-const aliases: ReadonlyMap<string, string> = new Map([["aws-ec2", "ec2"]]);
+const aliases: ReadonlyMap<string, string> = new Map([
+  ["aws-ec2", "ec2"],
+  ["openstack-nova", "openstack"],
+]);
 
 /** The providers that a configuration may name: those of this package, and those that the program registers. */
 export class Providers {
@@ -67,9 +87,11 @@ export class Providers {
     if (taken !== undefined) refuse(taken, "is the controller's: it holds for every Iaas");
     const { identity, credential, ...others } = options;
     const isPair = typeof identity === "string" && (typeof credential === "string" || credential instanceof Secret);
-    const own = isPair && registered === undefined ? builtIn?.fromPair?.(identity, credential) : undefined;
+    const own = isPair && registered === undefined ? builtIn?.fromPair?.(identity, credential, others) : undefined;
     try {
-      return new constructor({ ...(own === undefined ? options : { ...others, ...own }), ...common } as never);
+      const complete = registered === undefined ? builtIn?.complete : undefined;
+      const all = (await complete?.(own ?? options)) ?? own ?? options;
+      return new constructor({ ...all, ...common } as never);
     } catch (error) {
       if (IaasError.is(error) && error.code === "IAAS_INVALID_INPUT") refuse(error.field, error.rule);
       throw error;

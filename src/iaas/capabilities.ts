@@ -187,6 +187,22 @@ export function isOn(capabilities: Capabilities, path: CapabilityPath): boolean 
   return part === undefined || (value as unknown as Record<string, unknown>)[part] === true;
 }
 
+/** Whether a flag is still `"probe"`: what the installation can do has not been asked. */
+export function isUnsettled(capabilities: Capabilities): boolean {
+  return Object.values(capabilities).includes("probe");
+}
+
+/** The capabilities if all that depends on the installation were there: what these refuse is wrong in any case. */
+export function atBest(capabilities: Capabilities): Capabilities {
+  const { floatingIps, securityGroups, volumes } = capabilities;
+  return {
+    ...capabilities,
+    floatingIps: floatingIps === "probe" ? true : floatingIps,
+    securityGroups: securityGroups === "probe" ? { by: ["name", "id"] } : securityGroups,
+    volumes: volumes === "probe" ? { snapshots: true, zonal: false } : volumes,
+  };
+}
+
 /** @throws UnsupportedCapabilityError when the flag at `path` is off. */
 export function requireOn(capabilities: Capabilities, path: CapabilityPath, at: ErrorOrigin): void {
   if (isOn(capabilities, path)) return;

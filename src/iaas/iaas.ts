@@ -8,6 +8,7 @@ import {
   facetNames,
   type FacetTypes,
   isOn,
+  isUnsettled,
   requireOn,
   settle,
   type With,
@@ -24,9 +25,9 @@ import { pacingOf } from "./pacing.ts";
 import { Partitions } from "./partitions.ts";
 import { Redactor } from "./redaction.ts";
 import {
+  facetsThatAreOn,
   type IaasOptions,
   makeFacets,
-  presentFacets,
   type ProviderDefinition,
   providerOptionsOf,
 } from "./provider-definition.ts";
@@ -72,6 +73,7 @@ export abstract class Iaas<C extends Capabilities = Capabilities> {
   readonly #launcher: Launcher;
   readonly #terminator: Terminator;
   readonly #sweeper: Sweeper;
+  #probing: Promise<ProbeReport> | null = null;
 
   constructor(definition: ProviderDefinition<C>, options: IaasOptions) {
     const { provider, capabilities, connection, toError } = definition;
@@ -92,14 +94,8 @@ export abstract class Iaas<C extends Capabilities = Capabilities> {
     });
     const waiting = new Waiting(caller, instances);
     const partitions = new Partitions(definition.region, facets.catalog, clock);
-    const shared = {
-      caller,
-      facets: presentFacets(facets, now),
-      instances,
-      waiting,
-      partitions,
-      lock: new KeyedLock(),
-    };
+    const on = facetsThatAreOn(facets, now);
+    const shared = { caller, facets: on, instances, waiting, partitions, lock: new KeyedLock() };
     this.#caller = caller;
     this.#facets = facets;
     this.#instances = instances;
@@ -117,6 +113,7 @@ export abstract class Iaas<C extends Capabilities = Capabilities> {
       terminator: this.#terminator,
       launch: async (input, context) => await this._launch(input, context),
       start: async (instance, call) => await this.#startAndWait(instance, call),
+      settle: async (call) => await this.#settle(call),
       providerOptions: (asked) => providerOptionsOf(definition, asked),
     });
     this.#sweeper = new Sweeper({
@@ -205,6 +202,7 @@ export abstract class Iaas<C extends Capabilities = Capabilities> {
     await this.#caller.run("terminate", { timeoutMs: waitTimeoutMs, ...options }, async (call) => {
       if (typeof target === "string") checkText(target, "id", call.at);
       else checkIdentity(target.key, "key", call.at);
+      if (isUnsettled(this.#capabilities)) await this.#settle(call);
       await this.#terminator.terminate(target, call);
     });
   }
@@ -241,11 +239,10 @@ export abstract class Iaas<C extends Capabilities = Capabilities> {
    * finds unclaimed. Marks last as long as this object. A list that fails fails the pass before it deletes.
    */
   async sweep(options: SweepOptions): Promise<SweepReport> {
-    return await this.#caller.run(
-      "sweep",
-      { timeoutMs: waitTimeoutMs, ...options },
-      async (call) => await this.#sweeper.sweep(options, call),
-    );
+    return await this.#caller.run("sweep", { timeoutMs: waitTimeoutMs, ...options }, async (call) => {
+      if (isUnsettled(this.#capabilities)) await this.#settle(call);
+      return await this.#sweeper.sweep(options, call);
+    });
   }
 
   /** Stop a running instance; its disk stays. It is stopped afterwards. */
@@ -343,6 +340,12 @@ export abstract class Iaas<C extends Capabilities = Capabilities> {
       checkIdentity(key, "key", call.at);
       return await this.#instances.findAll(key, call);
     });
+  }
+
+  /** What was made must be found and removed by every process: what depends on the installation is asked, once. */
+  async #settle(call: Call): Promise<void> {
+    this.#probing ??= this.probe().finally(() => (this.#probing = null));
+    await call.race(this.#probing);
   }
 
   #facet<Name extends FacetName>(name: Name): FacetTypes[Name] {

@@ -1,5 +1,5 @@
 import type { Call, CallContext, Caller } from "./call.ts";
-import type { FacetTypes } from "./capabilities.ts";
+import { atBest, type FacetTypes, isUnsettled } from "./capabilities.ts";
 import { createOnce } from "./create-once.ts";
 import { ConflictError, IaasError, PartialFailureError } from "./errors.ts";
 import type { Instances } from "./instances.ts";
@@ -57,6 +57,8 @@ export interface LauncherParts {
   readonly lock: KeyedLock;
   readonly launch: (input: LaunchInput, context: CallContext) => Promise<FoundInstance>;
   readonly start: (instance: Instance, call: Call) => Promise<void>;
+  /** Asks the cloud what depends on the installation, where nobody has. */
+  readonly settle: (call: Call) => Promise<void>;
   /** Checks the settings of this provider. */
   readonly providerOptions: (options: LaunchOptions) => Readonly<Record<string, unknown>>;
 }
@@ -64,6 +66,8 @@ export interface LauncherParts {
 const defaultTimeoutMs = 600_000;
 /** A key whose instances all end at once is not launched for ever. */
 const generationsAtMost = 20;
+/** Clouds tell when something was made in whole seconds. */
+const secondMs = 1_000;
 
 /** Launches an intent: finds what an earlier try has made, makes what is missing, undoes what failed. */
 export class Launcher {
@@ -74,11 +78,15 @@ export class Launcher {
   }
 
   async launch(options: LaunchOptions): Promise<Instance> {
-    const { caller } = this.#parts;
+    const { caller, payloadHost } = this.#parts;
     const run = { timeoutMs: defaultTimeoutMs, ...options, secrets: options.payload?.secretValues ?? [] };
     return await caller.run("launch", run, async (call) => {
-      const spec = checkLaunch(options, call.capabilities, this.#parts.payloadHost, call.at);
       const providerOptions = this.#parts.providerOptions(options);
+      if (isUnsettled(call.capabilities)) {
+        checkLaunch(options, atBest(call.capabilities), payloadHost, call.at);
+        await this.#parts.settle(call);
+      }
+      const spec = checkLaunch(options, call.capabilities, payloadHost, call.at);
       const reachablePort = spec.ports[0]?.port;
       check(
         options.until !== "reachable" || reachablePort !== undefined,
@@ -211,8 +219,10 @@ export class Launcher {
     instances.noteMade(created.id, key);
     call.made.push({ kind: "instance", id: created.id });
     if (isSafe && spec.zones.length === 1) return created;
-    // The tag, or a token that holds in one zone only, did not keep another process from launching too.
-    const [oldest] = await this.#withoutDoubles([...(await instances.find(key, call)), created], call);
+    // The tag, or a token that holds in one zone only, did not keep another process from launching too. Both must
+    // judge by the same list: of what has been made in the same second, all is visible a second later.
+    if (!isSafe) await call.sleep(secondMs);
+    const [oldest] = await this.#withoutDoubles([created, ...(await instances.find(key, call))], call);
     return oldest ?? created;
   }
 
@@ -331,8 +341,9 @@ function isLive({ state }: Instance): boolean {
   return state === "pending" || state === "running" || state === "stopping" || state === "stopped";
 }
 
+/** The same for everybody who sees both: by their times, where both are known. */
 function byAge(a: Instance, b: Instance): number {
-  const earlier = (a.createdAt?.getTime() ?? 0) - (b.createdAt?.getTime() ?? 0);
+  const earlier = a.createdAt === null || b.createdAt === null ? 0 : a.createdAt.getTime() - b.createdAt.getTime();
   return earlier === 0 ? (a.id < b.id ? -1 : 1) : earlier;
 }
 

@@ -2,7 +2,7 @@ import type { z } from "zod";
 
 import type { Caller, ErrorMapper } from "./call.ts";
 import type { Clock } from "./clock.ts";
-import { type Capabilities, type FacetName, facetNames, type FacetTypes } from "./capabilities.ts";
+import { type Capabilities, type FacetName, facetNames, type FacetTypes, isOn } from "./capabilities.ts";
 import { InvalidInputError } from "./errors.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import type { Secret } from "./secret.ts";
@@ -67,13 +67,13 @@ export function makeFacets<C extends Capabilities>(
   return Object.fromEntries(Object.entries(makers).map(([name, make]) => [name, make(caller)]));
 }
 
-/** The facets for the base's own use: without the ones that this installation, as a probe has found, has not. */
-export function presentFacets(facets: Partial<FacetTypes>, capabilities: () => Capabilities): Partial<FacetTypes> {
-  const present = {};
+/** Of the facets, those whose flags are on at the moment of asking. */
+export function facetsThatAreOn(facets: Partial<FacetTypes>, capabilities: () => Capabilities): Partial<FacetTypes> {
+  const on: Partial<FacetTypes> = {};
   for (const name of facetNames) {
-    Object.defineProperty(present, name, { get: () => (capabilities()[name] === false ? undefined : facets[name]) });
+    Object.defineProperty(on, name, { get: () => (isOn(capabilities(), name) ? facets[name] : undefined) });
   }
-  return present;
+  return on;
 }
 
 /** @throws InvalidInputError when the settings that a launch has for this provider break its schema. */

@@ -53,6 +53,7 @@ describe("the source", () => {
       "payload/stratos.ts",
       "providers/ec2/client.ts",
       "providers/local/content.ts",
+      "providers/openstack/identity.ts",
       "testing/behaviours/key-pairs.ts",
     ]);
   });
@@ -62,6 +63,7 @@ describe("the provider folders", () => {
   it("have the same files: one for each facet that the provider has, and the common ones", async () => {
     const { ec2Capabilities } = await import("iaaskit/ec2");
     const { localCapabilities } = await import("iaaskit/local");
+    const { openStackCapabilities } = await import("iaaskit/openstack");
     const facetFiles = {
       floatingIps: "floating-ips.ts",
       securityGroups: "security-groups.ts",
@@ -70,7 +72,8 @@ describe("the provider folders", () => {
       images: "images.ts",
       catalog: "catalog.ts",
     } as const;
-    for (const [name, capabilities] of Object.entries({ ec2: ec2Capabilities, local: localCapabilities })) {
+    const providers = { ec2: ec2Capabilities, local: localCapabilities, openstack: openStackCapabilities };
+    for (const [name, capabilities] of Object.entries(providers)) {
       const files = await readdir(join(source, "providers", name));
       expect(files).toEqual(
         expect.arrayContaining(["index.ts", "iaas.ts", "capabilities.ts", "client.ts", "errors.ts", "mappers.ts"]),
@@ -97,9 +100,12 @@ describe("importing", () => {
     expect(await packagesLoadedBy("iaaskit")).toEqual(["zod"]);
   });
 
-  it.each(["iaaskit/ec2", "iaaskit/local"])("%s loads no SDK before its first call", async (specifier) => {
-    expect(await packagesLoadedBy(specifier)).toEqual(["zod"]);
-  });
+  it.each(["iaaskit/ec2", "iaaskit/local", "iaaskit/openstack"])(
+    "%s loads no SDK, HTTP client nor parser before its first call",
+    async (specifier) => {
+      expect(await packagesLoadedBy(specifier)).toEqual(["zod"]);
+    },
+  );
 });
 
 describe("package.json", () => {
