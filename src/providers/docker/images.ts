@@ -74,9 +74,10 @@ export class DockerImages extends Images {
     const docker = await this.#client.connect();
     const { signal } = context;
     const labels = { ...noLabels, ...tagsOf(ownership) };
-    const changes = `LABEL ${Object.entries(labels)
-      .map(([name, value]) => `"${name}"="${value}"`)
-      .join(" ")}`;
+    // A line for each: Podman reads one pair of a line.
+    const changes = Object.entries(labels)
+      .map(([name, value]) => `LABEL "${name}"="${value}"`)
+      .join("\n");
     const made = (await docker
       .getContainer(instanceId)
       .commit({ repo: repositoryOf(ownership), tag: "latest", changes, abortSignal: signal })) as { Id?: unknown };
