@@ -48,6 +48,8 @@ describe("the source", () => {
       "payload/payload.ts",
       "payload/plan.ts",
       "payload/stratos.ts",
+      "providers/docker/connection.ts",
+      "providers/docker/content.ts",
       "providers/ec2/client.ts",
       "providers/local/content.ts",
       "testing/behaviours/facets.ts",
@@ -57,6 +59,7 @@ describe("the source", () => {
 
 describe("the provider folders", () => {
   it("have the same files: one for each facet that the provider has, and the common ones", async () => {
+    const { dockerCapabilities } = await import("iaaskit/docker");
     const { ec2Capabilities } = await import("iaaskit/ec2");
     const { localCapabilities } = await import("iaaskit/local");
     const facetFiles = {
@@ -67,7 +70,8 @@ describe("the provider folders", () => {
       images: "images.ts",
       catalog: "catalog.ts",
     } as const;
-    for (const [name, capabilities] of Object.entries({ ec2: ec2Capabilities, local: localCapabilities })) {
+    const providers = { docker: dockerCapabilities, ec2: ec2Capabilities, local: localCapabilities };
+    for (const [name, capabilities] of Object.entries(providers)) {
       const files = await readdir(join(source, "providers", name));
       expect(files).toEqual(
         expect.arrayContaining(["index.ts", "iaas.ts", "capabilities.ts", "client.ts", "errors.ts", "mappers.ts"]),
@@ -94,7 +98,7 @@ describe("importing", () => {
     expect(await packagesLoadedBy("iaaskit")).toEqual(["zod"]);
   });
 
-  it.each(["iaaskit/ec2", "iaaskit/local"])("%s loads no SDK before its first call", async (specifier) => {
+  it.each(["iaaskit/docker", "iaaskit/ec2", "iaaskit/local"])("%s loads no SDK before its first call", async (specifier) => {
     expect(await packagesLoadedBy(specifier)).toEqual(["zod"]);
   });
 });
