@@ -9,6 +9,8 @@ import type { TarEntry } from "./tar.ts";
  * image that is made of the instance holds it.
  */
 export const payloadFolder = "/run/iaaskit";
+/** What runs before the image's command, where something does. */
+export const entryFile = `${payloadFolder}/entry`;
 
 /** What a payload becomes in a container. */
 export interface Content {
@@ -77,7 +79,7 @@ export function contentOf(payload: Payload | null, execute: boolean, context: Ca
       })),
     ],
     ownFiles,
-    entryPoint: needsEntry ? ["/bin/sh", `${payloadFolder}/entry`] : null,
+    entryPoint: needsEntry ? ["/bin/sh", entryFile] : null,
   };
 }
 

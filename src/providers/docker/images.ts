@@ -6,6 +6,7 @@ import { type Image, Images } from "../../iaas/images.ts";
 import type { Ownership, Page } from "../../iaas/model.ts";
 import { keyTag, ownershipOf, ownerTag, tagsOf } from "../../iaas/ownership.ts";
 import type { DockerClient } from "./client.ts";
+import { entryFile } from "./content.ts";
 import { statusOf } from "./errors.ts";
 import { architectureOf, containerName, ownLabels } from "./mappers.ts";
 import { pull, type PullProgress } from "./pull.ts";
@@ -74,13 +75,18 @@ export class DockerImages extends Images {
     const docker = await this.#client.connect();
     const { signal } = context;
     const labels = { ...noLabels, ...tagsOf(ownership) };
-    // A line for each: Podman reads one pair of a line.
-    const changes = Object.entries(labels)
-      .map(([name, value]) => `LABEL "${name}"="${value}"`)
-      .join("\n");
-    const made = (await docker
-      .getContainer(instanceId)
-      .commit({ repo: repositoryOf(ownership), tag: "latest", changes, abortSignal: signal })) as { Id?: unknown };
+    const container = docker.getContainer(instanceId);
+    const { Config: config } = await container.inspect({ abortSignal: signal });
+    const changes = [
+      // A line for each: Podman reads one pair of a line.
+      ...Object.entries(labels).map(([name, value]) => `LABEL "${name}"="${value}"`),
+      // What runs before the command belongs to the payload, and is not in the image.
+      ...([config.Entrypoint ?? []].flat().includes(entryFile)
+        ? ["ENTRYPOINT []", `CMD ${JSON.stringify(config.Cmd)}`]
+        : []),
+    ].join("\n");
+    const target = { repo: repositoryOf(ownership), tag: "latest", changes, abortSignal: signal };
+    const made = (await container.commit(target)) as { readonly Id?: unknown };
     if (typeof made.Id !== "string") throw new ProviderFailureError("the answer names no image", context);
     return await this._get({ id: made.Id }, context);
   }
