@@ -115,6 +115,7 @@ describe.each(engineNames.map((name) => new BedEngine(name)))("$name", (engine) 
       state: "failed",
       failure: { vendorCode: "Exited", message: "its command ended with exit code 3" },
     });
+    if (engine.name === "podman") return; // it does not tell why the kernel has killed a process
     const greedy = ["sh", "-c", "exec tail -c 500000000 /dev/zero"];
     expect(await seen("greedy", greedy)).toMatchObject({ state: "failed", failure: { vendorCode: "OOMKilled" } });
   });

@@ -98,9 +98,12 @@ describe("importing", () => {
     expect(await packagesLoadedBy("iaaskit")).toEqual(["zod"]);
   });
 
-  it.each(["iaaskit/docker", "iaaskit/ec2", "iaaskit/local"])("%s loads no SDK before its first call", async (specifier) => {
-    expect(await packagesLoadedBy(specifier)).toEqual(["zod"]);
-  });
+  it.each(["iaaskit/docker", "iaaskit/ec2", "iaaskit/local"])(
+    "%s loads no SDK before its first call",
+    async (specifier) => {
+      expect(await packagesLoadedBy(specifier)).toEqual(["zod"]);
+    },
+  );
 });
 
 describe("package.json", () => {

@@ -73,6 +73,8 @@ function commandOf(
   if (entryPoint === null || image === null) return command === undefined ? {} : { Cmd: [...command] };
   const words = [...image.entryPoint, ...(command ?? image.command)];
   if (words.length === 0) throw new InvalidInputError("image", "has no command, and the launch names none", context);
+  // An image without an entry point stays one: an image made of the instance then needs none either.
+  if (image.entryPoint.length === 0) return { Cmd: [...entryPoint, ...words] };
   return { Entrypoint: [...entryPoint], Cmd: words };
 }
 

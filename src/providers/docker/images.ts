@@ -76,14 +76,12 @@ export class DockerImages extends Images {
     const { signal } = context;
     const labels = { ...noLabels, ...tagsOf(ownership) };
     const container = docker.getContainer(instanceId);
-    const { Config: config } = await container.inspect({ abortSignal: signal });
+    const { Config: config, Image: imageId } = await container.inspect({ abortSignal: signal });
+    const { Config: original } = await docker.getImage(imageId).inspect();
     const changes = [
       // A line for each: Podman reads one pair of a line.
       ...Object.entries(labels).map(([name, value]) => `LABEL "${name}"="${value}"`),
-      // What runs before the command belongs to the payload, and is not in the image.
-      ...([config.Entrypoint ?? []].flat().includes(entryFile)
-        ? ["ENTRYPOINT []", `CMD ${JSON.stringify(config.Cmd)}`]
-        : []),
+      ...commandChanges([config.Entrypoint ?? [], config.Cmd ?? []].flat(), [original.Entrypoint ?? []].flat()),
     ].join("\n");
     const target = { repo: repositoryOf(ownership), tag: "latest", changes, abortSignal: signal };
     const made = (await container.commit(target)) as { readonly Id?: unknown };
@@ -141,6 +139,14 @@ const noLabels = Object.fromEntries(
     (name) => [name, ""],
   ),
 );
+
+/** What runs before the command belongs to the payload: an image goes without. */
+function commandChanges(words: readonly string[], entryPoint: readonly string[]): string[] {
+  const own = words.indexOf(entryFile);
+  if (own === -1) return [];
+  const command = `CMD ${JSON.stringify(words.slice(own + 1 + entryPoint.length))}`;
+  return entryPoint.length === 0 ? [command] : [`ENTRYPOINT ${JSON.stringify(entryPoint)}`, command];
+}
 
 function repositoryOf(ownership: Ownership): string {
   return `iaaskit/${containerName(ownership)}`;
