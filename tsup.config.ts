@@ -5,6 +5,7 @@ import { defineConfig } from "tsup";
 export default defineConfig({
   entry: {
     index: "src/index.ts",
+    "providers/docker/index": "src/providers/docker/index.ts",
     "providers/ec2/index": "src/providers/ec2/index.ts",
     "providers/local/index": "src/providers/local/index.ts",
     "providers/openstack/index": "src/providers/openstack/index.ts",

@@ -1,11 +1,13 @@
-/** Read a cartridge, see where it can run, launch it on this machine, fetch its page, and leave nothing behind.
+/** Read a cartridge, see where it can run, launch it, fetch its page, and leave nothing behind.
  *
- *     npm run quickstart
+ *     npm run quickstart                                    # as a process of this machine
+ *     npm run quickstart -- --on docker [--image REF]       # in a container; busybox:1.36 is pulled
  */
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 import {
   type Cartridge,
@@ -22,7 +24,12 @@ import { Ec2Iaas } from "iaaskit/ec2";
 import { Listr } from "listr2";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const cartridgeFile = here("./cartridges/php.xml");
+const { values: asked } = parseArgs({
+  options: { on: { type: "string", default: "local" }, image: { type: "string" } },
+});
+const { on, image } = asked;
+const type = on === "docker" ? "web" : "php";
+const cartridgeFile = here(on === "docker" ? "./cartridges/web.yaml" : "./cartridges/php.xml");
 const owner = "quickstart";
 const key = `quickstart-${process.pid}`;
 const environment = { HOST_NAME: `${key}.abc.com`, CLUSTER_ID: key };
@@ -38,13 +45,17 @@ const say = (task: Shown, line: string): void => {
 async function main(stateFolder: string, signal: AbortSignal): Promise<void> {
   await using controller = await CloudController.fromConfig({
     owner,
-    iaases: [{ type: "local", images: here("./images"), stateFolder }],
+    iaases: [
+      { type: "local", images: here("./images"), stateFolder },
+      ...(on === "docker" ? [{ type: "docker" }] : []),
+    ],
     cartridges: [cartridgeFile],
   });
   await using ec2 = new Ec2Iaas({ owner, region: "us-east-1" }); // asked for its capabilities only: nothing is sent
   const iaases = new Map<string, Iaas>([...controller.iaases, ["ec2", ec2]]);
-  const cartridge = controller.cartridges.get("php")!;
-  const local = controller.iaases.get("local")!;
+  const cartridge = controller.cartridges.get(type)!;
+  const iaas = controller.iaases.get(on);
+  if (iaas === undefined) throw new Error("--on must be local or docker");
   let instance: Instance;
 
   const steps = new Listr([
@@ -52,15 +63,15 @@ async function main(stateFolder: string, signal: AbortSignal): Promise<void> {
     { title: "Where can it run?", task: (_, task) => lint(cartridge, iaases, task) },
     { title: "How does its payload travel?", task: (_, task) => plan(cartridge, iaases, task) },
     {
-      title: "Launch it on this machine",
+      title: `Launch it on ${on}`,
       task: async (_, task) => {
-        const overrides = { environment, until: "reachable" as const };
-        ({ instance } = await controller.launch("php", { key, on: "local", overrides, signal }));
+        const overrides = { environment, until: "reachable" as const, ...(image === undefined ? {} : { image }) };
+        ({ instance } = await controller.launch(type, { key, on, overrides, signal }));
         say(task, `${instance.id} is ${instance.state}`);
       },
     },
     { title: "Fetch its page", task: async (_, task) => await visit(instance, task) },
-    { title: "Lead a floating IP to it", task: async (_, task) => await lead(local, instance, task) },
+    { title: "Lead a floating IP to it", task: async (_, task) => await lead(iaas, instance, task) },
     { title: "List what there is", task: async (_, task) => await list(controller, task) },
     { title: "Terminate it", task: async () => await controller.terminate(key) },
     { title: "Is anything left?", task: async (_, task) => await prove(controller, instance, stateFolder, task) },
@@ -89,9 +100,10 @@ function lint(cartridge: Cartridge, iaases: ReadonlyMap<string, Iaas>, task: Sho
 }
 
 function plan(cartridge: Cartridge, iaases: ReadonlyMap<string, Iaas>, task: Shown): void {
-  for (const [on, { capabilities }] of iaases) {
+  for (const { type: on } of cartridge.iaasProviders) {
+    const capabilities = iaases.get(on)?.capabilities;
     const { payload } = resolveCartridge(cartridge, { on, call: { environment } });
-    if (payload !== undefined)
+    if (capabilities !== undefined && payload !== undefined)
       say(task, `${on}: ${planPayload(payload, capabilities.payload).explain().replaceAll("\n", "\n    ")}`);
   }
 }
@@ -105,7 +117,7 @@ async function visit(instance: Instance, task: Shown): Promise<void> {
 }
 
 async function lead(iaas: Iaas, { id }: Instance, task: Shown): Promise<void> {
-  if (!iaas.can("floatingIps")) return say(task, "this machine has none");
+  if (!iaas.can("floatingIps")) return say(task, `${iaas.provider} has none`);
   const { address } = await iaas.floatingIps.allocate({ key });
   await iaas.floatingIps.associate({ instanceId: id, address });
   await visit(await iaas.get(id), task);

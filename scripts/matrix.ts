@@ -1,6 +1,7 @@
 import { format } from "prettier";
 
 import type { Capabilities } from "../src/iaas/capabilities.ts";
+import { dockerCapabilities } from "../src/providers/docker/capabilities.ts";
 import { ec2Capabilities } from "../src/providers/ec2/capabilities.ts";
 import { localCapabilities } from "../src/providers/local/capabilities.ts";
 import { openStackCapabilities } from "../src/providers/openstack/capabilities.ts";
@@ -21,6 +22,7 @@ const columns: readonly Column[] = [
     capabilities: localCapabilities,
     notes: { floatingIps: "Linux", publicAddress: "floating IP, Linux" },
   },
+  { title: "`docker`", capabilities: dockerCapabilities, notes: { publicAddress: "the host's, published ports" } },
   { title: "`ec2`", capabilities: ec2Capabilities },
   { title: "`openstack`", capabilities: openStackCapabilities },
 ];

@@ -30,6 +30,7 @@ interface BuiltIn {
 
 const builtIns: Readonly<Record<string, BuiltIn>> = {
   local: { load: async () => (await import("../providers/local/index.ts")).LocalIaas },
+  docker: { load: async () => (await import("../providers/docker/index.ts")).DockerIaas },
   ec2: {
     load: async () => (await import("../providers/ec2/index.ts")).Ec2Iaas,
     fromPair: (accessKeyId, secretAccessKey, others) => ({ ...others, credentials: { accessKeyId, secretAccessKey } }),

@@ -142,11 +142,23 @@ export abstract class Images {
 
   /** @internal Within a call of the base: an image that is there, asked for once in a while only. */
   async resolve(id: string, call: Call): Promise<Image> {
-    return await call.race(this.#seen.get(id, async () => await this.get({ id })));
+    const { timeoutMs } = call;
+    const prepare = async (): Promise<Image> =>
+      await this.#run(
+        "images.get",
+        { timeoutMs },
+        async (own) => await own.request("images.get", "read", async (context) => await this._prepare({ id }, context)),
+      );
+    return await call.race(this.#seen.get(id, prepare));
   }
 
   /** @throws NotFoundError */
   protected abstract _get(input: { readonly id: string }, context: CallContext): Promise<Image>;
+
+  /** As `_get`, for a launch: a cloud that fetches its images from elsewhere does it here. @throws NotFoundError */
+  protected async _prepare(input: { readonly id: string }, context: CallContext): Promise<Image> {
+    return await this._get(input, context);
+  }
 
   /** One page of the images of that name that this account may launch. */
   protected abstract _find(

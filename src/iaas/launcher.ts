@@ -116,7 +116,8 @@ export class Launcher {
     if (existing !== undefined) {
       requireSame(existing, spec, call);
       try {
-        return await this.#complete(existing, options, spec, call);
+        const current = await this.#goneOn(existing, options, spec, providerOptions, call);
+        return await this.#complete(current, options, spec, call);
       } catch (error) {
         throw kept(error, call); // the instance was there before: it is not this call's to undo
       }
@@ -130,6 +131,25 @@ export class Launcher {
     } catch (error) {
       throw await this.#undone(options.key, error, call);
     }
+  }
+
+  /**
+   * Where a name keeps a launch from making a second instance, what is still pending is launched once more: whoever
+   * began it may have been killed before it was whole, and the provider goes on from there.
+   */
+  async #goneOn(
+    existing: Instance,
+    options: LaunchOptions,
+    spec: LaunchSpec,
+    providerOptions: Readonly<Record<string, unknown>>,
+    call: Call,
+  ): Promise<Instance> {
+    if (existing.state !== "pending" || call.capabilities.idempotency !== "name") return existing;
+    const resolved = { ...spec, size: await this.#resolve(options, spec, call) };
+    const groups = await this.#groupsFor(options.key, spec, call);
+    const ownership = { ...existing.ownership, fingerprint: spec.fingerprint };
+    const input = inputOf(resolved, ownership, existing.placement.zone, groups, providerOptions, call);
+    return await this.#create(input, spec, call);
   }
 
   /** Asks the cloud whether what was named exists, before anything is made. @returns The size's id. */
@@ -168,22 +188,8 @@ export class Launcher {
     for (;;) {
       const zone = zones[0] ?? null;
       const ownership: Ownership = { owner: caller.owner, key, generation, fingerprint: spec.fingerprint };
-      const input: LaunchInput = Object.freeze({
-        name: spec.name ?? nameFor(caller.owner, key, call.capabilities.names),
-        image: spec.image,
-        size: spec.size,
-        zone,
-        host: spec.host,
-        plan: spec.plan === null ? null : await call.race(spec.plan.publish(ownership)),
-        keyPair: spec.keyPair,
-        securityGroups,
-        ports: spec.ports,
-        networks: spec.networks,
-        tags: Object.freeze({ ...spec.tags, ...tagsOf(ownership) }),
-        ownership,
-        token: launchToken(ownership, zone, spec.size),
-        providerOptions,
-      });
+      const plan = spec.plan === null ? null : await call.race(spec.plan.publish(ownership));
+      const input = inputOf({ ...spec, plan }, ownership, zone, securityGroups, providerOptions, call);
       try {
         const created = await this.#create(input, spec, call);
         return await this.#complete(created, options, spec, call);
@@ -322,6 +328,33 @@ export class Launcher {
       return new PartialFailureError(message, { ...call.at, created, cause: error });
     }
   }
+}
+
+function inputOf(
+  spec: LaunchSpec & { readonly size: string | null },
+  ownership: Ownership,
+  zone: string | null,
+  securityGroups: readonly string[],
+  providerOptions: Readonly<Record<string, unknown>>,
+  call: Call,
+): LaunchInput {
+  const { owner, key } = ownership;
+  return Object.freeze({
+    name: spec.name ?? nameFor(owner, key, call.capabilities.names),
+    image: spec.image,
+    size: spec.size,
+    zone,
+    host: spec.host,
+    plan: spec.plan,
+    keyPair: spec.keyPair,
+    securityGroups,
+    ports: spec.ports,
+    networks: spec.networks,
+    tags: Object.freeze({ ...spec.tags, ...tagsOf(ownership) }),
+    ownership,
+    token: launchToken(ownership, zone, spec.size),
+    providerOptions,
+  });
 }
 
 /** An error of a call that leaves something behind says so. */

@@ -51,6 +51,8 @@ describe("the source", () => {
       "payload/payload.ts",
       "payload/plan.ts",
       "payload/stratos.ts",
+      "providers/docker/connection.ts",
+      "providers/docker/content.ts",
       "providers/ec2/client.ts",
       "providers/local/content.ts",
       "providers/openstack/identity.ts",
@@ -61,6 +63,7 @@ describe("the source", () => {
 
 describe("the provider folders", () => {
   it("have the same files: one for each facet that the provider has, and the common ones", async () => {
+    const { dockerCapabilities } = await import("iaaskit/docker");
     const { ec2Capabilities } = await import("iaaskit/ec2");
     const { localCapabilities } = await import("iaaskit/local");
     const { openStackCapabilities } = await import("iaaskit/openstack");
@@ -72,7 +75,12 @@ describe("the provider folders", () => {
       images: "images.ts",
       catalog: "catalog.ts",
     } as const;
-    const providers = { ec2: ec2Capabilities, local: localCapabilities, openstack: openStackCapabilities };
+    const providers = {
+      docker: dockerCapabilities,
+      ec2: ec2Capabilities,
+      local: localCapabilities,
+      openstack: openStackCapabilities,
+    };
     for (const [name, capabilities] of Object.entries(providers)) {
       const files = await readdir(join(source, "providers", name));
       expect(files).toEqual(
@@ -100,7 +108,7 @@ describe("importing", () => {
     expect(await packagesLoadedBy("iaaskit")).toEqual(["zod"]);
   });
 
-  it.each(["iaaskit/ec2", "iaaskit/local", "iaaskit/openstack"])(
+  it.each(["iaaskit/docker", "iaaskit/ec2", "iaaskit/local", "iaaskit/openstack"])(
     "%s loads no SDK, HTTP client nor parser before its first call",
     async (specifier) => {
       expect(await packagesLoadedBy(specifier)).toEqual(["zod"]);

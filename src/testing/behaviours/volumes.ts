@@ -210,9 +210,10 @@ export const volumes: readonly Behaviour[] = [
       assert.equal((await disks.snapshot(wanted)).id, snapshot.id);
       const copy = await disks.create({ key: key("copy"), snapshotId: snapshot.id, ...place });
       assert.equal(copy.sizeGiB, 1);
-      for (const { id } of [volume, copy]) await disks.delete({ volumeId: id });
+      await disks.delete({ volumeId: copy.id });
       await disks.deleteSnapshot({ snapshotId: snapshot.id });
       await disks.deleteSnapshot({ snapshotId: snapshot.id });
+      await disks.delete({ volumeId: volume.id }); // some clouds keep a volume for as long as it has snapshots
       assert.deepEqual(await collect(disks.listSnapshots()), []);
     },
   },
