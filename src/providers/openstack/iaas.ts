@@ -36,7 +36,7 @@ export class OpenStackIaas extends NovaIaas<typeof openStackCapabilities> {
 
   constructor(options: OpenStackOptions) {
     const at = { provider: "openstack", operation: "new" };
-    const { owner, clock = systemClock, ...connection } = options;
+    const { owner, clock = systemClock, payloadHost: _host, ...connection } = options;
     checkConnection(connection, at);
     checkText(owner, "owner", at);
     check(owner.length <= ownerAtMost, "owner", `must have at most ${ownerAtMost} characters`, at);
