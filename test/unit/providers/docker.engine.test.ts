@@ -152,6 +152,37 @@ describe("a launch", () => {
     expect(kept.containers.size).toBe(0);
   });
 
+  it("goes on with what a killed process has only created", async () => {
+    const kept = engineWith();
+    await using engine = await fakeEngine((request) =>
+      request.line === "POST /containers/create" && kept.containers.size > 0
+        ? [409, { message: 'The container name "/x" is already in use by container "1"' }]
+        : kept.answer(request),
+    );
+    await using iaas = iaasAt(engine.endpoint);
+    const { id } = await iaas.launch(options);
+    for (const container of kept.containers.values()) container["State"] = "created";
+    expect(await iaas.launch({ ...options, until: "running" })).toMatchObject({ id, state: "running" });
+    expect(engine.requests.filter(({ line }) => line.endsWith("/start"))).toHaveLength(2);
+  });
+
+  it("does not wait for what has ended by itself, and removes it", async () => {
+    const kept = engineWith(({ line }) =>
+      line === "GET /containers/id-1/json"
+        ? [200, { Config: { Labels: {} }, State: { ExitCode: 0, OOMKilled: false } }]
+        : null,
+    );
+    await using engine = await fakeEngine((request) => {
+      const answer = kept.answer(request);
+      if (request.line.endsWith("/start")) for (const one of kept.containers.values()) one["State"] = "exited";
+      return answer;
+    });
+    await using iaas = iaasAt(engine.endpoint);
+    const launch = iaas.launch({ ...options, until: "running", timeoutMs: 5_000 });
+    await expect(launch).rejects.toMatchObject({ code: "IAAS_CONFLICT", reason: "wrong-state" });
+    expect(kept.containers.size).toBe(0);
+  });
+
   it("sends a secret in an archive only", async () => {
     const kept = engineWith();
     await using engine = await fakeEngine(kept.answer);
