@@ -249,7 +249,6 @@ describe("an image that the engine lacks", () => {
 
   it.each([
     ["manifest for web:1 not found: manifest unknown", { code: "IAAS_INVALID_INPUT", field: "image" }],
-    ["toomanyrequests: You have reached your pull rate limit", { code: "IAAS_THROTTLED" }],
     ["unauthorized: authentication required", { code: "IAAS_AUTHENTICATION" }],
   ])("and whose registry says %j is an error", async (error, expected) => {
     await using engine = await fakeEngine(lacking([{ error }]).answer);
@@ -280,6 +279,7 @@ describe("what an engine says", () => {
     [404, "network x not found", { code: "IAAS_INVALID_INPUT", field: "networks" }],
     [404, "No such container: x", { code: "IAAS_NOT_FOUND" }],
     [403, "denied by a plugin", { code: "IAAS_PERMISSION_DENIED" }],
+    [500, "toomanyrequests: You have reached your pull rate limit", { code: "IAAS_THROTTLED" }],
     [503, "the daemon is starting", { code: "IAAS_UNAVAILABLE" }],
     [500, "something new", { code: "IAAS_PROVIDER_FAILURE", vendorCode: "500" }],
   ])("%i %s", (status, message, expected) => {
