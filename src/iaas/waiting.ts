@@ -2,7 +2,7 @@ import { createConnection } from "node:net";
 import { setImmediate } from "node:timers/promises";
 
 import type { Call, Caller } from "./call.ts";
-import { IaasError, NotFoundError } from "./errors.ts";
+import { ConflictError, IaasError, NotFoundError } from "./errors.ts";
 import type { Instances } from "./instances.ts";
 import { collect } from "./iteration.ts";
 import { endpointOf, type Instance } from "./model.ts";
@@ -42,7 +42,12 @@ export class Waiting {
 
   /** Resolves when the instance runs; rejects with the cloud's reason when it never will. */
   async running(instance: Instance, call: Call): Promise<Instance> {
-    return await this.until(instance, ({ state }) => state === "running", call);
+    // Where nothing lags behind, one that is seen stopped has run and ended: nobody will start it again.
+    const isCurrent = call.capabilities.visibilityLagMs === 0;
+    const isDecided = ({ state }: Instance): boolean => state === "running" || (isCurrent && state === "stopped");
+    const seen = await this.until(instance, isDecided, call);
+    if (seen.state === "running") return seen;
+    throw new ConflictError("wrong-state", `${seen.id} has stopped by itself`, call.at);
   }
 
   /** Resolves when a TCP connection to the port of the running instance is accepted. */

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { projectPath, temporaryFolder } from "../support/folders.ts";
 import { BedEngine, engineNames, webServer } from "./support/docker-bed.ts";
 
-const forever = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done"];
+const forever = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"];
 
 describe.each(engineNames.map((name) => new BedEngine(name)))("$name", (engine) => {
   afterAll(async () => {
@@ -182,7 +182,7 @@ describe.each(engineNames.map((name) => new BedEngine(name)))("$name", (engine) 
     const keys = Array.from({ length: 20 }, (_, index) => `crash-${index}`);
     const launches = keys.map(async (key) => await here.launch(key, webServer, payload));
     const first = Promise.allSettled(launches);
-    await Promise.race([...launches.map(async (launch) => await launch.catch(() => null))]); // in the middle
+    await Promise.race(launches.map(async (launch) => await launch.catch(() => null))); // in the middle
     await engine.kill();
     await engine.restart();
     const failed = (await first).filter(({ status }) => status === "rejected").length;

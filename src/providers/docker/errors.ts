@@ -21,6 +21,7 @@ type Make = (message: string, details: IaasErrorDetails) => AnyIaasError;
 const notFound: Make = (message, details) => new NotFoundError(message, details);
 const capacity: Make = (message, details) => new InsufficientCapacityError(message, details);
 const unavailable: Make = (message, details) => new UnavailableError(message, details);
+const undone: Make = (message, details) => new UnavailableError(message, { ...details, outcome: "not-applied" });
 const conflict =
   (reason: ConflictReason): Make =>
   (message, details) =>
@@ -50,6 +51,7 @@ const texts: readonly (readonly [RegExp, Make])[] = [
   [/no available ipv4|all ports are allocated|no space left|cannot allocate memory|out of memory/i, capacity],
   [/resource temporarily unavailable|too many open files/i, capacity],
   [/argument list too long/i, invalid("payload")],
+  [/task .* already exists/i, undone], // left by an engine that was killed; what takes its place can start
   [/shutting down|shutdown|transport is closing|context canceled|containerd.*(not running|unavailable)/i, unavailable],
 ];
 

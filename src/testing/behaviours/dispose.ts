@@ -77,7 +77,7 @@ export const dispose: readonly Behaviour[] = [
       await other.probe();
       await Promise.all([collect(other.list()), collect(other.list()), other.probe()]);
       await other[Symbol.asyncDispose]();
-      for (let tries = 0; tries < 100 && more(handles(), before).length > 0; tries += 1) await delay(20);
+      for (let tries = 0; tries < 400 && more(handles(), before).length > 0; tries += 1) await delay(20);
       assert.deepEqual(more(handles(), before), []);
     },
   },

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -60,6 +60,8 @@ export class BedEngine {
   }
 
   async restart(): Promise<void> {
+    // A zombie, or another process of that number, would pass for the containerd that the engine then waits for.
+    await rm(join(process.env["TESTBED_DIR"] ?? "", "dockerd/run/exec/containerd/containerd.pid"), { force: true });
     await run(join(process.env["TESTBEDS"] ?? "", "docker/up.sh"), [this.name]);
   }
 
@@ -74,5 +76,5 @@ export class BedEngine {
 export const webServer: readonly string[] = [
   "sh",
   "-c",
-  "trap 'exit 0' TERM; mkdir -p /www; httpd -p 80 -h /www; while :; do sleep 1 & wait $!; done",
+  "trap 'exit 0' TERM; mkdir -p /www; httpd -p 80 -h /www; while :; do sleep 3600 & wait $!; done",
 ];

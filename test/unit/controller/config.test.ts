@@ -211,14 +211,14 @@ describe("a configuration is refused", () => {
       yaml("- type: x\n  provider: rackspce\n"),
       "iaases[1].provider",
       5,
-      /is "rackspce", which is none of: ec2, local, memory, openstack$/,
+      /is "rackspce", which is none of: docker, ec2, local, memory, openstack$/,
     ],
     [
       "a type that is no provider",
       yaml("- type: rackspce\n"),
       "iaases[1].provider",
       4,
-      /is "rackspce", which is none of: ec2, local, memory, openstack$/,
+      /is "rackspce", which is none of: docker, ec2, local, memory, openstack$/,
     ],
     [
       "a provider called as part of every object",
@@ -417,7 +417,7 @@ describe("a cartridge with an Iaas of an unknown type", () => {
     expect(await refusalOf({ owner: "me", iaases: [], cartridges })).toMatchObject({
       code: "IAAS_INVALID_INPUT",
       field: "new of the cartridge php.provider",
-      rule: 'is "clowd", which is none of: ec2, local, memory, openstack',
+      rule: 'is "clowd", which is none of: docker, ec2, local, memory, openstack',
     });
   });
 
@@ -446,7 +446,7 @@ describe("a cartridge with an Iaas of an unknown type", () => {
       const config = { owner: "me", iaases: [], cartridges: [join(folder.path, "php.json")] };
       expect(await refusalOf(config)).toMatchObject({
         code: "IAAS_INVALID_INPUT",
-        rule: `is ${JSON.stringify(className)}, which is none of: ec2, local, memory, openstack`,
+        rule: `is ${JSON.stringify(className)}, which is none of: docker, ec2, local, memory, openstack`,
       });
     }
     expect(globalThis).not.toHaveProperty("iaaskitEvil");

@@ -152,6 +152,37 @@ describe("a launch", () => {
     expect(kept.containers.size).toBe(0);
   });
 
+  it("goes on with what a killed process has only created", async () => {
+    const kept = engineWith();
+    await using engine = await fakeEngine((request) =>
+      request.line === "POST /containers/create" && kept.containers.size > 0
+        ? [409, { message: 'The container name "/x" is already in use by container "1"' }]
+        : kept.answer(request),
+    );
+    await using iaas = iaasAt(engine.endpoint);
+    const { id } = await iaas.launch(options);
+    for (const container of kept.containers.values()) container["State"] = "created";
+    expect(await iaas.launch({ ...options, until: "running" })).toMatchObject({ id, state: "running" });
+    expect(engine.requests.filter(({ line }) => line.endsWith("/start"))).toHaveLength(2);
+  });
+
+  it("does not wait for what has ended by itself, and removes it", async () => {
+    const kept = engineWith(({ line }) =>
+      line === "GET /containers/id-1/json"
+        ? [200, { Config: { Labels: {} }, State: { ExitCode: 0, OOMKilled: false } }]
+        : null,
+    );
+    await using engine = await fakeEngine((request) => {
+      const answer = kept.answer(request);
+      if (request.line.endsWith("/start")) for (const one of kept.containers.values()) one["State"] = "exited";
+      return answer;
+    });
+    await using iaas = iaasAt(engine.endpoint);
+    const launch = iaas.launch({ ...options, until: "running", timeoutMs: 5_000 });
+    await expect(launch).rejects.toMatchObject({ code: "IAAS_CONFLICT", reason: "wrong-state" });
+    expect(kept.containers.size).toBe(0);
+  });
+
   it("sends a secret in an archive only", async () => {
     const kept = engineWith();
     await using engine = await fakeEngine(kept.answer);
@@ -218,12 +249,11 @@ describe("an image that the engine lacks", () => {
 
   it.each([
     ["manifest for web:1 not found: manifest unknown", { code: "IAAS_INVALID_INPUT", field: "image" }],
-    ["toomanyrequests: You have reached your pull rate limit", { code: "IAAS_THROTTLED" }],
     ["unauthorized: authentication required", { code: "IAAS_AUTHENTICATION" }],
   ])("and whose registry says %j is an error", async (error, expected) => {
     await using engine = await fakeEngine(lacking([{ error }]).answer);
     await using iaas = iaasAt(engine.endpoint);
-    await expect(iaas.launch({ ...options, timeoutMs: 1_000 })).rejects.toMatchObject(expected);
+    await expect(iaas.launch({ ...options, timeoutMs: 3_000 })).rejects.toMatchObject(expected);
   });
 
   it("is not fetched where that is forbidden, nor when it is only asked for", async () => {
@@ -249,6 +279,7 @@ describe("what an engine says", () => {
     [404, "network x not found", { code: "IAAS_INVALID_INPUT", field: "networks" }],
     [404, "No such container: x", { code: "IAAS_NOT_FOUND" }],
     [403, "denied by a plugin", { code: "IAAS_PERMISSION_DENIED" }],
+    [500, "toomanyrequests: You have reached your pull rate limit", { code: "IAAS_THROTTLED" }],
     [503, "the daemon is starting", { code: "IAAS_UNAVAILABLE" }],
     [500, "something new", { code: "IAAS_PROVIDER_FAILURE", vendorCode: "500" }],
   ])("%i %s", (status, message, expected) => {
