@@ -1,5 +1,6 @@
 import { Agent } from "node:http";
 import { Agent as TlsAgent } from "node:https";
+import { inspect } from "node:util";
 
 import type Dockerode from "dockerode";
 
@@ -71,7 +72,7 @@ export class DockerClient {
     const { default: Docker } = await import("dockerode");
     this.#connection ??= await findConnection(this.#options);
     const { socketPath, host, port, tls } = this.#connection;
-    this.#agent ??= tls === null ? new Agent({ keepAlive: true }) : new TlsAgent({ keepAlive: true });
+    this.#agent ??= quiet(tls === null ? new Agent({ keepAlive: true }) : new TlsAgent({ keepAlive: true }));
     // Each is given, if only as undefined: else dockerode would take it from DOCKER_HOST.
     const options = {
       socketPath: socketPath ?? undefined,
@@ -88,6 +89,11 @@ export class DockerClient {
     const version = await negotiate(new Docker(options));
     return new Docker({ ...options, version: `v${version}` });
   }
+}
+
+/** dockerode writes out each request in full, in case somebody debugs it: with an agent, every open connection. */
+function quiet(agent: Agent): Agent {
+  return Object.defineProperty(agent, inspect.custom, { value: () => "Agent" });
 }
 
 /** The version to speak: ours, or the nearest that the engine has. */
