@@ -42,6 +42,8 @@ export class Containers {
     const image = content.entryPoint === null ? null : await commandOf(docker, input.image);
     const wanted = createContainerInput(input, content, image, publishAddress, context);
     try {
+      // What an instance of the key may have left that ended while its engine was down, or by somebody else's hand.
+      if (content.ownFiles.length > 0) await removeVolume(docker, containerName(input.ownership), abortSignal);
       const { id } = await docker.createContainer({ ...wanted, abortSignal });
       await this.#finish(docker, id, content, context);
     } catch (error) {
@@ -67,11 +69,11 @@ export class Containers {
     return instances.filter((instance) => instance !== null);
   }
 
-  /** Ends it at once and removes it, its anonymous volumes too. */
+  /** Ends it at once and removes it, its anonymous volumes and the payload's too. */
   async remove(id: string, { signal: abortSignal }: CallContext): Promise<void> {
     const docker = await this.#client.connect();
     const container = docker.getContainer(id);
-    const { Config: config, Image: imageId } = await container.inspect({ abortSignal });
+    const { Config: config, Image: imageId, Mounts: mounts } = await container.inspect({ abortSignal });
     try {
       await container.remove({ force: true, v: true, abortSignal });
     } catch (error) {
@@ -79,6 +81,9 @@ export class Containers {
       if (!isUnderWay) throw error;
     }
     this.#stopped.delete(id);
+    for (const { Name: name = "", Destination: path } of mounts) {
+      if (path === payloadFolder) await removeVolume(docker, name, abortSignal);
+    }
     if (isImageId(config.Labels[ownLabels.image] ?? "")) await removeDeleted(docker, imageId, abortSignal);
   }
 
@@ -122,8 +127,18 @@ export class Containers {
       }
       await unlessDone(container.start({ abortSignal }));
     } catch (error) {
-      if (statusOf(error) !== null) await removeFailed(container, error, context);
+      if (statusOf(error) !== null) await this.#removeFailed(id, error, context);
       throw error;
+    }
+  }
+
+  async #removeFailed(id: string, error: unknown, context: CallContext): Promise<void> {
+    try {
+      await this.remove(id, context);
+    } catch (cause) {
+      if (statusOf(cause) === 404) return;
+      const message = `${String(error)}; the container could not be removed`;
+      throw new PartialFailureError(message, { ...context, created: [{ kind: "instance", id }] });
     }
   }
 
@@ -169,15 +184,14 @@ async function unlessDone(request: Promise<unknown>): Promise<void> {
   });
 }
 
-async function removeFailed(container: Dockerode.Container, error: unknown, context: CallContext): Promise<void> {
-  try {
-    await container.remove({ force: true, v: true, abortSignal: context.signal });
-  } catch (cause) {
-    if (statusOf(cause) === 404) return;
-    const created = [{ kind: "instance", id: container.id }] as const;
-    const message = `${String(error)}; the container could not be removed`;
-    throw new PartialFailureError(message, { ...context, created });
-  }
+/** Success when it is gone, and when an instance has it: a container counts from its creation on. */
+async function removeVolume(docker: Dockerode, name: string, abortSignal: AbortSignal): Promise<void> {
+  await docker
+    .getVolume(name)
+    .remove({ abortSignal })
+    .catch((error: unknown) => {
+      if (![404, 409].includes(statusOf(error) ?? 0)) throw error;
+    });
 }
 
 async function commandOf(docker: Dockerode, image: string): Promise<ImageCommand> {

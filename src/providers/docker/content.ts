@@ -5,8 +5,8 @@ import type { Payload, PayloadFile } from "../../payload/payload.ts";
 import type { TarEntry } from "./tar.ts";
 
 /**
- * Where the payload's own things are in the instance. It is an anonymous volume: it goes with the instance, and no
- * image that is made of the instance holds it.
+ * Where the payload's own things are in the instance. It is a volume that goes with the instance, so that no image that
+ * is made of the instance holds it.
  */
 export const payloadFolder = "/run/iaaskit";
 /** What runs before the image's command, where something does. */

@@ -1,11 +1,11 @@
-import type { ContainerCreateOptions } from "dockerode";
+import type { ContainerCreateOptions, MountSettings } from "dockerode";
 
 import type { CallContext } from "../../iaas/call.ts";
 import { InvalidInputError } from "../../iaas/errors.ts";
 import type { LaunchInput } from "../../iaas/launcher.ts";
-import { callerTagsOf } from "../../iaas/ownership.ts";
+import { callerTagsOf, tagsOf } from "../../iaas/ownership.ts";
 import { type Content, payloadFolder } from "./content.ts";
-import type { DockerLaunchOptions } from "./launch-options.ts";
+import type { DockerLaunchOptions, DockerMount } from "./launch-options.ts";
 import { containerName, ownLabels } from "./mappers.ts";
 import { limitsOf } from "./sizes.ts";
 
@@ -38,20 +38,25 @@ export function createContainerInput(
     Env: [...content.environment],
     ...commandOf(content, image, command, context),
     ExposedPorts: Object.fromEntries(ports.map((port) => [port, {}])),
-    ...(content.ownFiles.length === 0 ? {} : { Volumes: { [payloadFolder]: {} } }),
     HostConfig: {
       PortBindings: Object.fromEntries(ports.map((port) => [port, [{ HostIp: publish, HostPort: "" }]])),
-      Mounts: volumes.map(({ name, path, readOnly = false }) => ({
-        Type: "volume" as const,
-        Source: name,
-        Target: path,
-        ReadOnly: readOnly,
-      })),
+      Mounts: [...volumes.map(toMount), ...(content.ownFiles.length === 0 ? [] : [payloadMount(input)])],
       ...resourcesOf(input.size, context),
       ...(input.networks[0] === undefined ? {} : { NetworkMode: input.networks[0].id }),
     },
     ...networkOf(input),
   };
+}
+
+function toMount({ name, path, readOnly = false }: DockerMount): MountSettings {
+  return { Type: "volume", Source: name, Target: path, ReadOnly: readOnly };
+}
+
+/** Named after the instance: an engine that is killed while it makes a container leaves a volume that has an owner. */
+function payloadMount({ ownership }: LaunchInput): MountSettings {
+  const Labels = tagsOf(ownership);
+  const VolumeOptions = { NoCopy: true, Labels, DriverConfig: { Name: "local", Options: {} } };
+  return { Type: "volume", Source: containerName(ownership), Target: payloadFolder, VolumeOptions };
 }
 
 function labelsOf({ name, image, size, tags }: LaunchInput): Record<string, string> {

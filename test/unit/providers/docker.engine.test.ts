@@ -43,6 +43,7 @@ function engineWith(special: (request: EngineRequest) => EngineAnswer | null = (
       return [204, ""];
     }
     if (/^PUT .*\/archive$/.test(line)) return [200, ""];
+    if (/^GET .*\/id-\d+\/json$/.test(line)) return [200, { Config: { Labels: {} }, Mounts: [] }];
     return line === "GET /containers/json" ? [200, [...containers.values()]] : null;
   };
   return { containers, answer };
@@ -169,7 +170,7 @@ describe("a launch", () => {
   it("does not wait for what has ended by itself, and removes it", async () => {
     const kept = engineWith(({ line }) =>
       line === "GET /containers/id-1/json"
-        ? [200, { Config: { Labels: {} }, State: { ExitCode: 0, OOMKilled: false } }]
+        ? [200, { Config: { Labels: {} }, Mounts: [], State: { ExitCode: 0, OOMKilled: false } }]
         : null,
     );
     await using engine = await fakeEngine((request) => {
@@ -194,7 +195,7 @@ describe("a launch", () => {
     const created = engine.requests.find(({ line }) => line === "POST /containers/create");
     expect(JSON.parse(String(created?.body))).toMatchObject({
       Env: ["PLAIN=seen", "TOKEN_FILE=/run/iaaskit/secrets/TOKEN"],
-      Volumes: { "/run/iaaskit": {} },
+      HostConfig: { Mounts: [{ Type: "volume", Target: "/run/iaaskit" }] },
     });
   });
 
