@@ -1,14 +1,9 @@
+import { type ErrorMaker, capacity, conflict, invalid, notFound, unavailable } from "../../iaas/error-makers.ts";
 import {
   type AnyIaasError,
   AuthenticationError,
-  ConflictError,
-  type ConflictReason,
   type ErrorOrigin,
-  type IaasErrorDetails,
-  InsufficientCapacityError,
-  InvalidInputError,
   MissingDependencyError,
-  NotFoundError,
   PermissionDeniedError,
   ProviderFailureError,
   ThrottledError,
@@ -16,27 +11,14 @@ import {
 } from "../../iaas/errors.ts";
 import { networkError } from "../../transport/network-errors.ts";
 
-type Make = (message: string, details: IaasErrorDetails) => AnyIaasError;
-
-const notFound: Make = (message, details) => new NotFoundError(message, details);
-const capacity: Make = (message, details) => new InsufficientCapacityError(message, details);
-const unavailable: Make = (message, details) => new UnavailableError(message, details);
-const undone: Make = (message, details) => new UnavailableError(message, { ...details, outcome: "not-applied" });
-const conflict =
-  (reason: ConflictReason): Make =>
-  (message, details) =>
-    new ConflictError(reason, message, details);
-const invalid =
-  (field: string): Make =>
-  (message, details) =>
-    new InvalidInputError(field, `is refused: ${message}`, details);
+const undone: ErrorMaker = (message, details) => new UnavailableError(message, { ...details, outcome: "not-applied" });
 
 /**
  * What engines say, by their words: the same trouble has status 409 in one and 500 in another, and no code in either.
  *
  * The first that fits counts.
  */
-const texts: readonly (readonly [RegExp, Make])[] = [
+const texts: readonly (readonly [RegExp, ErrorMaker])[] = [
   [/toomanyrequests|rate limit/i, (message, details) => new ThrottledError(message, details)],
   [/pull access denied|manifest unknown|repository .* not found|name unknown|manifest for .* not found/i, notFound],
   [/unauthorized|authentication required/i, (message, details) => new AuthenticationError(message, details)],
@@ -108,7 +90,7 @@ function connectionError(cause: unknown, code: unknown, at: ErrorOrigin, shown: 
   });
 }
 
-function makeOf(status: number | null, message: string, { operation }: ErrorOrigin): Make | null {
+function makeOf(status: number | null, message: string, { operation }: ErrorOrigin): ErrorMaker | null {
   const isLaunch = operation === "launch";
   if (isLaunch && cannotRun.test(message)) return invalid("image");
   if (isLaunch && /no such image|image not known/i.test(message)) return invalid("image");

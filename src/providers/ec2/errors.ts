@@ -1,46 +1,31 @@
 import {
+  type ErrorMaker,
+  authentication,
+  capacity,
+  conflict,
+  invalid,
+  notFound,
+  permission,
+  quota,
+  throttled,
+  unavailable,
+} from "../../iaas/error-makers.ts";
+import {
   type AnyIaasError,
-  AuthenticationError,
-  ConflictError,
-  type ConflictReason,
   type ErrorOrigin,
-  type IaasErrorDetails,
-  InsufficientCapacityError,
-  InvalidInputError,
   MissingDependencyError,
-  NotFoundError,
-  PermissionDeniedError,
   ProviderFailureError,
-  QuotaExceededError,
   ThrottledError,
   UnavailableError,
 } from "../../iaas/errors.ts";
 import { networkError } from "../../transport/network-errors.ts";
-
-type Make = (message: string, details: IaasErrorDetails) => AnyIaasError;
-
-const authentication: Make = (message, details) => new AuthenticationError(message, details);
-const permission: Make = (message, details) => new PermissionDeniedError(message, details);
-const quota: Make = (message, details) => new QuotaExceededError(message, details);
-const capacity: Make = (message, details) => new InsufficientCapacityError(message, details);
-const throttled: Make = (message, details) => new ThrottledError(message, details);
-const unavailable: Make = (message, details) => new UnavailableError(message, details);
-const notFound: Make = (message, details) => new NotFoundError(message, details);
-const conflict =
-  (reason: ConflictReason): Make =>
-  (message, details) =>
-    new ConflictError(reason, message, details);
-const invalid =
-  (field: string): Make =>
-  (message, details) =>
-    new InvalidInputError(field, `is refused: ${message}`, details);
 
 /**
  * EC2's codes, also those in an instance's state reason.
  *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
  */
-const table = new Map<string, Make>([
+const table = new Map<string, ErrorMaker>([
   ["AuthFailure", authentication],
   ["InvalidClientTokenId", authentication],
   ["SignatureDoesNotMatch", authentication],
@@ -169,7 +154,7 @@ export function hasName(error: unknown, code: string): boolean {
 }
 
 /** @param name The SDK has the code in the name of its error; a state reason has `Server.` or `Client.` before it. */
-function makerOf(name: string, message: string, { operation }: ErrorOrigin): Make | undefined {
+function makerOf(name: string, message: string, { operation }: ErrorOrigin): ErrorMaker | undefined {
   const code = name.replace(/^(Server|Client)\./, "");
   const field = operation === "launch" ? launchFields.get(code) : undefined;
   if (field !== undefined) return invalid(field);
@@ -186,7 +171,7 @@ function makerOf(name: string, message: string, { operation }: ErrorOrigin): Mak
 }
 
 /** One code for all kinds of values: the text tells which, and some are only too early. */
-function byMessage(message: string): Make {
+function byMessage(message: string): ErrorMaker {
   if (/already in use|attachment point/i.test(message)) return conflict("wrong-state");
   if (/instance ?type/i.test(message)) return invalid("size");
   if (/availability ?zone/i.test(message)) return invalid("partition.zone");

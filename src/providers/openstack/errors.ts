@@ -1,43 +1,22 @@
 import {
-  type AnyIaasError,
-  AuthenticationError,
-  ConflictError,
-  type ConflictReason,
-  type ErrorOrigin,
-  type IaasErrorDetails,
-  InsufficientCapacityError,
-  InvalidInputError,
-  NotFoundError,
-  PermissionDeniedError,
-  ProviderFailureError,
-  QuotaExceededError,
-  ThrottledError,
-  UnavailableError,
-} from "../../iaas/errors.ts";
+  type ErrorMaker,
+  authentication,
+  capacity,
+  conflict,
+  failure,
+  invalid,
+  notFound,
+  permission,
+  quota,
+  throttled,
+  unavailable,
+} from "../../iaas/error-makers.ts";
+import { type AnyIaasError, type ErrorOrigin, UnavailableError } from "../../iaas/errors.ts";
 import { networkError } from "../../transport/network-errors.ts";
 import { OpenStackRefusal } from "./answers.ts";
 
-type Make = (message: string, details: IaasErrorDetails) => AnyIaasError;
-
-const permission: Make = (message, details) => new PermissionDeniedError(message, details);
-const quota: Make = (message, details) => new QuotaExceededError(message, details);
-const capacity: Make = (message, details) => new InsufficientCapacityError(message, details);
-const throttled: Make = (message, details) => new ThrottledError(message, details);
-const unavailable: Make = (message, details) => new UnavailableError(message, details);
-const notFound: Make = (message, details) => new NotFoundError(message, details);
-const failure: Make = (message, details) => new ProviderFailureError(message, details);
-const authentication: Make = (message, details) => new AuthenticationError(message, details);
-const conflict =
-  (reason: ConflictReason): Make =>
-  (message, details) =>
-    new ConflictError(reason, message, details);
-const invalid =
-  (field: string): Make =>
-  (message, details) =>
-    new InvalidInputError(field, `is refused: ${message}`, details);
-
 /** Neutron gives each error a type of its own. */
-const neutron = new Map<string, Make>([
+const neutron = new Map<string, ErrorMaker>([
   ["OverQuota", quota],
   ["IpAddressGenerationFailure", capacity],
   ["ExternalIpAddressExhausted", capacity],
@@ -84,13 +63,13 @@ export function toOpenStackError(cause: unknown, at: ErrorOrigin): AnyIaasError 
 }
 
 /** The reason of an instance that Nova gave up on; the last of several tries tells what it was. */
-function faultOf(message: string): Make {
+function faultOf(message: string): ErrorMaker {
   const limit = message.replace(attempts, "");
   if (limits.test(limit)) return quota;
   return noRoom.test(message) || attempts.test(message) ? capacity : failure;
 }
 
-function makerOf({ name, message, status }: OpenStackRefusal, at: ErrorOrigin): Make {
+function makerOf({ name, message, status }: OpenStackRefusal, at: ErrorOrigin): ErrorMaker {
   const exact = neutron.get(name);
   if (exact !== undefined) return exact;
   switch (status) {
@@ -117,18 +96,18 @@ function makerOf({ name, message, status }: OpenStackRefusal, at: ErrorOrigin): 
   }
 }
 
-function badRequest(message: string, at: ErrorOrigin): Make {
+function badRequest(message: string, at: ErrorOrigin): ErrorMaker {
   if (/status must be|must be available|invalid (volume|snapshot): /i.test(message)) return conflict("wrong-state");
   if (limits.test(message) && !/invalid input/i.test(message)) return quota;
   return at.operation === "launch" ? refusedLaunch(message, invalid("request")) : invalid("request");
 }
 
-function refusedLaunch(message: string, otherwise: Make): Make {
+function refusedLaunch(message: string, otherwise: ErrorMaker): ErrorMaker {
   const field = launchFields.find(([words]) => words.test(message))?.[1];
   return field === undefined ? otherwise : invalid(field);
 }
 
-function conflicting(message: string): Make {
+function conflicting(message: string): ErrorMaker {
   if (/already exists/i.test(message)) return conflict("name-taken");
   if (/in use|already associated|already attached/i.test(message)) return conflict("in-use");
   if (/multiple possible networks/i.test(message)) return invalid("networks");

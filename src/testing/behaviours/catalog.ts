@@ -50,8 +50,8 @@ export const catalog: readonly Behaviour[] = [
     needs: on("catalog"),
     run: async ({ iaas, launchOptions }) => {
       assert.ok(iaas.can("catalog"));
-      const { value: any } = await iaas.catalog.sizes().next();
-      const size = { minCpus: 1, minMemoryMiB: 256, architecture: any?.architectures[0] };
+      const { value: offered } = await iaas.catalog.sizes().next();
+      const size = { minCpus: 1, minMemoryMiB: 256, architecture: offered?.architectures[0] };
       const { size: sent } = await launchInputOf(iaas, launchOptions({ size }));
       assert.equal(sent, (await iaas.catalog.findSize(size)).id);
       const none = { minCpus: 0, minMemoryMiB: 1 };
